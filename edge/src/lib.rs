@@ -1,0 +1,1 @@
+//! What every HTTP face shares: accept loop, problem+json, limits, health, request metrics.

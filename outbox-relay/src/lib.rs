@@ -1,0 +1,1 @@
+//! The relay: claims, drives sagas, calls inventory, records every step.

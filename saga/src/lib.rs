@@ -1,0 +1,1 @@
+//! The pure core: states, events, effects and the transition between them.

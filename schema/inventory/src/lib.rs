@@ -1,0 +1,1 @@
+//! The inventory database: migrations and one file of queries per table.

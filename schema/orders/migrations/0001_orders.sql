@@ -1,0 +1,117 @@
+-- The orders database: why each table is shaped as it is.
+--
+-- One transaction writes order + idempotency key + saga + first step + outbox message, so that an
+-- acknowledged order can never lack the message that will finish it (protocol.md sections 2 and 5).
+-- The happy path touches no secondary index: `sagas` is updated in place (HOT) because nothing that
+-- changes on it is indexed; `listed_state` stays null there and is set only off the happy path.
+
+create table orders (
+    id          uuid        primary key,              -- UUIDv7: the primary key is also "newest first"
+    tenant      text        not null,
+    lines       jsonb       not null,                 -- [{"item_id": "ps5", "quantity": 2}, …]
+    metadata    jsonb,
+    traceparent text,                                 -- W3C trace context of the request that made it
+    created_at  timestamptz not null default now(),
+    constraint orders_tenant_bounded check (length(tenant) between 1 and 100),
+    constraint orders_have_lines check (jsonb_typeof(lines) = 'array' and jsonb_array_length(lines) between 1 and 100)
+);
+
+-- A key belongs to its tenant. The unique key, not a check before the insert, decides who was first.
+create table idempotency_keys (
+    tenant      text        not null,
+    key         text        not null,
+    fingerprint bytea       not null,                 -- SHA-256 of the canonical request
+    order_id    uuid        not null,
+    created_at  timestamptz not null default now(),
+    primary key (tenant, key),
+    constraint idempotency_keys_key_bounded check (length(key) between 1 and 255),
+    constraint idempotency_keys_fingerprint_is_sha256 check (length(fingerprint) = 32)
+);
+
+create table sagas (
+    order_id       uuid        primary key,
+    state          text        not null,
+    step           smallint    not null default 0,    -- index into the plan
+    attempt        integer     not null default 0,    -- calls whose outcome is known or in doubt, this reservation
+    crashes        smallint    not null default 0,    -- claims in a row that ended without an outcome
+    in_doubt       boolean     not null default false,
+    reason         text,                              -- why queued, failed, parked or releasing
+    cause          text,                              -- while releasing or parked: what the release is for
+    reservation_id uuid        not null,
+    version        integer     not null default 1,    -- = seq of the newest step row
+    epoch          bigint      not null default 0,    -- fencing token: grows with every claim
+    owner          bigint,                            -- relays.id of the claimer
+    run_at         timestamptz,                       -- when it may be claimed again; null: at once
+    deadline_at    timestamptz not null,
+    listed_state   text,                              -- = state off the happy path, null on it (keeps updates HOT)
+    updated_at     timestamptz not null default now(),
+    constraint sagas_counters_not_negative check (version >= 1 and epoch >= 0 and attempt >= 0 and crashes >= 0 and step >= 0),
+    constraint sagas_listed_state_matches check (listed_state is null or listed_state = state),
+    constraint sagas_waiting_have_no_owner check (owner is null or state in ('reserving', 'releasing')),
+    constraint sagas_final_are_certain check (not in_doubt or state not in ('confirmed', 'failed', 'cancelled', 'pending')),
+    constraint sagas_queued_have_a_reason check (state <> 'queued' or reason is not null)
+) with (fillfactor = 40);
+
+create index sagas_listed on sagas (listed_state, order_id) where listed_state is not null;
+
+-- Append-only journal. `event` and `detail` are the saga event itself: replaying them through
+-- `saga::transition` gives the stored saga (invariant I6).
+create table saga_steps (
+    order_id   uuid        not null,
+    seq        integer     not null,
+    phase      text        not null,                  -- created | intent | outcome | mark
+    event      text        not null,
+    detail     jsonb,                                 -- the event's fields where it has any
+    state      text        not null,                  -- state after the event
+    step       smallint    not null default 0,
+    attempt    integer     not null default 0,
+    epoch      bigint      not null,
+    worker     bigint,                                -- relays.id; null: a request or staff
+    at         timestamptz not null default clock_timestamp(),
+    started_at timestamptz,                           -- outcome rows: when the call began
+    primary key (order_id, seq),
+    constraint saga_steps_seq_from_one check (seq >= 1),
+    constraint saga_steps_phase_known check (phase in ('created', 'intent', 'outcome', 'mark'))
+);
+
+-- The work list: one message per saga that is not finished. Claimed by `skip locked`, never read by
+-- a cursor (ids are handed out before commit order). Deleted with the step that makes it needless.
+create table outbox (
+    id         bigint      generated always as identity primary key,
+    order_id   uuid        not null,
+    kind       text        not null default 'saga',
+    owner      bigint,                                -- relays.id of the claimer
+    run_at     timestamptz,                           -- null: due at once
+    created_at timestamptz not null default now()
+) with (fillfactor = 50);
+
+create index outbox_waiting on outbox (run_at) where run_at is not null;
+
+-- Members. A relay whose heartbeat is stale has lost its sagas to whoever claims them next.
+create table relays (
+    id           bigint      generated always as identity primary key,
+    name         text        not null,                -- host/pid, for people
+    url          text,                                -- where its health and metrics are
+    started_at   timestamptz not null default now(),
+    heartbeat_at timestamptz not null default now(),
+    left_at      timestamptz                          -- set by a graceful stop
+);
+
+-- Who put what right, and what truly came of it.
+create table staff_actions (
+    id         uuid        primary key,
+    order_id   uuid,
+    actor      text        not null,
+    kind       text        not null,                  -- retry | cancel | resolve | note | bulk | breaker | reconcile
+    reason     text        not null,
+    evidence   text,
+    bulk_id    uuid,
+    before     jsonb,
+    after      jsonb,
+    result     text        not null,                  -- applied | refused | dry_run
+    detail     text,
+    at         timestamptz not null default now()
+);
+
+create index staff_actions_order on staff_actions (order_id, at) where order_id is not null;
+create index staff_actions_at on staff_actions (at desc, id);

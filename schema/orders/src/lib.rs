@@ -1,0 +1,1 @@
+//! The orders database: migrations and one file of queries per table.

@@ -1,0 +1,1 @@
+//! What both databases share: pool, transaction helper, SQLSTATE policy, start-up checks, batcher.

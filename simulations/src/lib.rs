@@ -1,0 +1,1 @@
+//! Seeded faulty worlds, crash-restart runs and the invariant checker.

@@ -1,0 +1,2 @@
+//! The one binary: the whole stack, each service, and the tools around them.
+fn main() {}
