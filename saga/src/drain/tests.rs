@@ -56,6 +56,12 @@ fn fifty_thousand_are_woken_at_the_pace_while_fresh_orders_pass() {
 }
 
 #[test]
+fn a_relay_that_slept_does_not_wake_a_herd() {
+    let mut drain = earned(CONFIG, 3_600_000);
+    assert_eq!(drain.share(3_600_000, 10_000, 0).backlog, 100, "100 ms of the pace");
+}
+
+#[test]
 fn what_was_not_found_is_given_back() {
     let mut drain = earned(CONFIG, 50);
     assert_eq!(drain.share(50, 40, 0).backlog, 40);
