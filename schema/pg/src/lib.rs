@@ -1,1 +1,23 @@
 //! What both databases share: pool, transaction helper, SQLSTATE policy, start-up checks, batcher.
+//!
+//! Start at [`Db`]: all database work goes through [`Db::transaction`] or [`Db::read`], which run it
+//! in a task of its own. Nothing else in the product opens a transaction, puts a timeout around a
+//! query, or races one in a `select!`: a cancelled future can leave sqlx with a transaction nobody
+//! knows of, and the next acknowledged write is lost with it (docs/decisions, `tests/lost_ack.rs`).
+
+mod batcher;
+mod classify;
+mod connect;
+mod db;
+mod durability;
+mod migrate;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use batcher::{BatchConfig, BatchError, Batcher};
+pub use classify::{Class, CommitUnknown, classify, is_commit_unknown, is_unique_violation};
+pub use connect::{ConnectError, PoolConfig};
+pub use db::Db;
+pub use durability::{DurabilityError, check_durability};
+pub use futures_util::future::BoxFuture;
+pub use migrate::{MigrateError, is_migrated, migrate};

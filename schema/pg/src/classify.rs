@@ -1,0 +1,88 @@
+//! What to do about a database error: the SQLSTATE policy, in one place.
+
+use std::error::Error as StdError;
+
+use sqlx::error::ErrorKind;
+
+/// What the caller can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Nothing is wrong with the request: send it again with the same key (503).
+    Retry,
+    /// As `Retry`, but slowly, and somebody must be told: disk or memory is gone (53100, 53200).
+    RetryAlarm,
+    /// The session is not to be used again (25P02, 25P03); the request may be sent again.
+    DropConnection,
+    /// Postgres cannot store what was sent: 422 (22021, 22P05, 22003).
+    BadInput,
+    /// A unique key was there already (23505): read what is stored and answer that.
+    Conflict,
+    /// Anything else: a mistake of ours, 500, logged once.
+    Bug,
+}
+
+/// COMMIT was sent and got no answer: what it wrote may be there or not. Sent again with the same
+/// key, the request reads what happened. Found in [`sqlx::Error::AnyDriverError`].
+#[derive(Debug, thiserror::Error)]
+#[error("the outcome of the commit is unknown")]
+pub struct CommitUnknown(#[source] pub sqlx::Error);
+
+/// Sorts an error by what can be done about it.
+pub fn classify(error: &sqlx::Error) -> Class {
+    match error {
+        sqlx::Error::Database(e) => classify_sqlstate(e.code().as_deref().unwrap_or_default()),
+        sqlx::Error::AnyDriverError(e) => match e.downcast_ref::<CommitUnknown>() {
+            Some(CommitUnknown(inner)) => classify(inner),
+            None => Class::Bug,
+        },
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => Class::Retry,
+        // What is left of a connection that died in the middle of a message.
+        sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed => Class::DropConnection,
+        _ => Class::Bug,
+    }
+}
+
+/// True when the work may have been committed although it is reported as failed.
+pub fn is_commit_unknown(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::AnyDriverError(e) if e.is::<CommitUnknown>())
+}
+
+/// True for 23505 on the named constraint.
+pub fn is_unique_violation(error: &sqlx::Error, constraint: &str) -> bool {
+    error.as_database_error().is_some_and(|e| {
+        e.kind() == ErrorKind::UniqueViolation && e.constraint() == Some(constraint)
+    })
+}
+
+/// The error of a COMMIT: certain when the server refused it, unknown when it fell silent.
+pub(crate) fn commit_error(error: sqlx::Error) -> sqlx::Error {
+    let refused = error.as_database_error().is_some_and(|e| {
+        e.code().is_some_and(|code| !code.starts_with("57") && !code.starts_with("08"))
+    });
+    if refused {
+        return error;
+    }
+    let unknown: Box<dyn StdError + Send + Sync> = Box::new(CommitUnknown(error));
+    sqlx::Error::AnyDriverError(unknown)
+}
+
+fn classify_sqlstate(code: &str) -> Class {
+    match code {
+        "40001" | "40P01" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "53300" => {
+            Class::Retry
+        }
+        "53100" | "53200" => Class::RetryAlarm,
+        "25P02" | "25P03" => Class::DropConnection,
+        "22021" | "22P05" | "22003" => Class::BadInput,
+        "23505" => Class::Conflict,
+        _ if code.starts_with("08") => Class::Retry,
+        _ => Class::Bug,
+    }
+}
+
+#[cfg(test)]
+mod tests;
