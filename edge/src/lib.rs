@@ -1,1 +1,27 @@
 //! What every HTTP face shares: accept loop, problem+json, limits, health, request metrics.
+//!
+//! A service builds its `Router`, wraps it with [`Shell`] (ids, limit, metrics, security headers,
+//! panics) and hands it to [`serve`]. Handlers take [`StrictJson`] and [`StrictQuery`] and answer
+//! [`Problem`]s. Nothing here knows an order or a stock, and nothing here logs a request that went
+//! well: at the aimed rate that alone would cost more than the request.
+
+mod caller;
+mod json;
+mod limit;
+mod problem;
+mod query;
+mod request_metrics;
+mod serve;
+mod shell;
+mod strict;
+mod trace;
+
+pub use caller::{Caller, Peer};
+pub use json::{BODY_BYTES_MAX, BODY_TIMEOUT, StrictJson, parse_strict, read_body};
+pub use limit::{LimitConfig, RateLimit};
+pub use problem::{FieldError, Problem};
+pub use query::StrictQuery;
+pub use serve::{BindError, ServeConfig, bind, serve};
+pub use shell::{Shell, wrap};
+pub use strict::is_plain_text;
+pub use trace::TraceContext;

@@ -1,0 +1,192 @@
+//! The accept loop: what stands between the network and a router.
+//!
+//! `axum::serve` has no timeout for a request head, so that one slow client holds a connection
+//! for ever. This loop bounds everything a client can hold before a handler runs: connections,
+//! the size of a head, the number of headers, and the time until a head is complete (which is
+//! also how long an idle kept-alive connection stays). Bodies are bounded by [`crate::StrictJson`].
+//!
+//! A stop drains: no new connections, requests under way finish, the rest is cut after a bound.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::Service;
+
+use crate::Peer;
+
+/// How long accepting rests after the process ran out of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The bounds of the accept loop.
+#[derive(Clone, Copy, Debug)]
+pub struct ServeConfig {
+    /// From the connection, or the previous answer, to a complete request head. Default 5 s.
+    pub header_timeout: Duration,
+    /// Largest request head in bytes, at least 8192. Default 16 KiB.
+    pub head_bytes_max: usize,
+    /// Most headers in one request. Default 64.
+    pub headers_max: usize,
+    /// Connections open at once; further ones wait in the kernel's queue. Default 4096.
+    pub connections_max: usize,
+    /// How long requests under way may take to finish after a stop. Default 10 s.
+    pub drain_timeout: Duration,
+}
+
+impl Default for ServeConfig {
+    fn default() -> ServeConfig {
+        ServeConfig {
+            header_timeout: Duration::from_secs(5),
+            head_bytes_max: 16 * 1024,
+            headers_max: 64,
+            connections_max: 4096,
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why an address cannot be listened on, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address} ({variable}): {hint}")]
+pub struct BindError {
+    address: SocketAddr,
+    variable: &'static str,
+    hint: &'static str,
+    source: io::Error,
+}
+
+/// Listens on `address`; `variable` names the setting to change in the error.
+pub async fn bind(address: SocketAddr, variable: &'static str) -> Result<TcpListener, BindError> {
+    TcpListener::bind(address).await.map_err(|source| BindError {
+        address,
+        variable,
+        hint: hint(source.kind()),
+        source,
+    })
+}
+
+fn hint(kind: io::ErrorKind) -> &'static str {
+    if kind == io::ErrorKind::AddrInUse {
+        "the port is in use; stop that process or choose another"
+    } else if kind == io::ErrorKind::PermissionDenied {
+        "not permitted; choose a port above 1023"
+    } else if kind == io::ErrorKind::AddrNotAvailable {
+        "this machine does not have that address"
+    } else {
+        "the system refused; choose another address"
+    }
+}
+
+/// Serves `router` until `stop`, then drains. Returns when every connection is closed.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    config: ServeConfig,
+    stop: CancellationToken,
+) {
+    let places = Arc::new(Semaphore::new(config.connections_max));
+    let connections = TaskTracker::new();
+    let cut = CancellationToken::new();
+    // turns handlers into finished routes once, instead of at each request
+    let router: Router = router.with_state(());
+    let face = Face { http: http_builder(&config), router, stop: stop.clone(), cut: cut.clone() };
+    while let Some((stream, peer, place)) = next_connection(&listener, &places, &stop).await {
+        connections.spawn(face.clone().converse(stream, peer, place));
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(config.drain_timeout, connections.wait()).await.is_err() {
+        tracing::warn!(cut = connections.len(), "requests did not finish in time and are cut");
+        cut.cancel();
+        connections.wait().await;
+    }
+}
+
+/// `None` when it is time to stop.
+async fn next_connection(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+    stop: &CancellationToken,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let accept = async {
+        let place = places.clone().acquire_owned().await.expect("never closed");
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => return (stream, peer, place),
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept connections just now");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    };
+    stop.run_until_cancelled(accept).await
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    )
+}
+
+fn http_builder(config: &ServeConfig) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(config.header_timeout)
+        .max_buf_size(config.head_bytes_max)
+        .max_headers(config.headers_max);
+    http
+}
+
+#[derive(Clone)]
+struct Face {
+    http: http1::Builder,
+    router: Router,
+    stop: CancellationToken,
+    cut: CancellationToken,
+}
+
+impl Face {
+    async fn converse(self, stream: TcpStream, peer: SocketAddr, _place: OwnedSemaphorePermit) {
+        let Face { http, router, stop, cut } = self;
+        // answers are small: waiting to fill a packet would only add latency
+        if stream.set_nodelay(true).is_err() {
+            return;
+        }
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            router.clone().call(request)
+        });
+        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+        // a connection that ends in an error is the client's affair
+        tokio::select! {
+            biased;
+            _ = connection.as_mut() => return,
+            () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+        }
+        tokio::select! {
+            _ = connection => {}
+            () = cut.cancelled() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

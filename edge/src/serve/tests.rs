@@ -1,0 +1,118 @@
+use std::time::Instant;
+
+use axum::routing::{get, post};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use super::*;
+
+struct Served {
+    address: SocketAddr,
+    stop: CancellationToken,
+    done: JoinHandle<()>,
+}
+
+async fn serve_here(router: Router, config: ServeConfig) -> Served {
+    let listener = bind(([127, 0, 0, 1], 0).into(), "TEST_LISTEN").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let done = tokio::spawn(serve(listener, router, config, stop.clone()));
+    Served { address, stop, done }
+}
+
+fn hasty() -> ServeConfig {
+    let header_timeout = Duration::from_millis(200);
+    let drain_timeout = Duration::from_millis(300);
+    ServeConfig { header_timeout, drain_timeout, ..ServeConfig::default() }
+}
+
+async fn exchange(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    // a reset after the answer is as good as an end
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn echo() -> Router {
+    Router::new().route("/", post(async |body: String| body))
+}
+
+#[tokio::test]
+async fn closes_a_connection_whose_head_does_not_arrive() {
+    let served = serve_here(echo(), hasty()).await;
+    let begun = Instant::now();
+    let answer = exchange(served.address, b"POST / HTTP/1.1\r\nHost: x\r\n").await;
+    assert_eq!(answer, "");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn bounds_the_head() {
+    let served = serve_here(echo(), hasty()).await;
+    let large = format!("GET / HTTP/1.1\r\nHost: x\r\nX-Big: {}\r\n\r\n", "a".repeat(100_000));
+    assert!(exchange(served.address, large.as_bytes()).await.starts_with("HTTP/1.1 431"));
+    let many = "X-More: 1\r\n".repeat(100);
+    let many = format!("GET / HTTP/1.1\r\nHost: x\r\n{many}\r\n");
+    assert!(exchange(served.address, many.as_bytes()).await.starts_with("HTTP/1.1 431"));
+}
+
+#[tokio::test]
+async fn refuses_two_lengths() {
+    let served = serve_here(echo(), hasty()).await;
+    let two = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 4\r\n\r\n{}{}";
+    assert!(exchange(served.address, two).await.starts_with("HTTP/1.1 400"));
+}
+
+#[tokio::test]
+async fn lets_requests_under_way_finish_at_a_stop() {
+    let (entered, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (tell, hear) = (entered.clone(), release.clone());
+    let slow = get(async move || {
+        tell.notify_one();
+        hear.notified().await;
+        "done"
+    });
+    let served = serve_here(Router::new().route("/", slow), ServeConfig::default()).await;
+    let request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    let answer = tokio::spawn(exchange(served.address, request));
+    entered.notified().await;
+    served.stop.cancel();
+    release.notify_one();
+    let answer = answer.await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"), "{answer}");
+    served.done.await.unwrap();
+    assert!(TcpStream::connect(served.address).await.is_err(), "still listening");
+}
+
+#[tokio::test]
+async fn cuts_what_does_not_finish_in_time() {
+    let entered = Arc::new(Notify::new());
+    let tell = entered.clone();
+    let stuck = get(async move || {
+        tell.notify_one();
+        std::future::pending::<()>().await;
+    });
+    let served = serve_here(Router::new().route("/", stuck), hasty()).await;
+    let answer = tokio::spawn(exchange(served.address, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    entered.notified().await;
+    served.stop.cancel();
+    served.done.await.unwrap();
+    assert_eq!(answer.await.unwrap(), "");
+}
+
+#[tokio::test]
+async fn says_what_to_do_about_a_port_in_use() {
+    let first = bind(([127, 0, 0, 1], 0).into(), "ORDER_API_LISTEN").await.unwrap();
+    let address = first.local_addr().unwrap();
+    let error = bind(address, "ORDER_API_LISTEN").await.unwrap_err().to_string();
+    assert_eq!(
+        error,
+        format!(
+            "cannot listen on {address} (ORDER_API_LISTEN): \
+             the port is in use; stop that process or choose another"
+        )
+    );
+}
