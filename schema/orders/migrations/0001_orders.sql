@@ -32,23 +32,22 @@ create table sagas (
     order_id       uuid        primary key,
     state          text        not null,
     step           smallint    not null default 0,    -- index into the plan
-    attempt        integer     not null default 0,    -- calls whose outcome is known or in doubt, this reservation
+    attempt        integer     not null default 0,    -- calls executed, or in doubt, for this step
     crashes        smallint    not null default 0,    -- claims in a row that ended without an outcome
     in_doubt       boolean     not null default false,
-    reason         text,                              -- why queued, failed, parked or releasing
+    reason         text,                              -- why queued, failed or parked
     cause          text,                              -- while releasing or parked: what the release is for
     reservation_id uuid        not null,
     version        integer     not null default 1,    -- = seq of the newest step row
-    epoch          bigint      not null default 0,    -- fencing token: grows with every claim
-    owner          bigint,                            -- relays.id of the claimer
-    run_at         timestamptz,                       -- when it may be claimed again; null: at once
+    epoch          bigint      not null default 0,    -- fencing token: grows with every claim and staff action
     deadline_at    timestamptz not null,
     listed_state   text,                              -- = state off the happy path, null on it (keeps updates HOT)
     updated_at     timestamptz not null default now(),
-    constraint sagas_counters_not_negative check (version >= 1 and epoch >= 0 and attempt >= 0 and crashes >= 0 and step >= 0),
+    constraint sagas_counters_not_negative check (
+        version >= 1 and epoch >= 0 and attempt >= 0 and crashes >= 0 and step >= 0),
     constraint sagas_listed_state_matches check (listed_state is null or listed_state = state),
-    constraint sagas_waiting_have_no_owner check (owner is null or state in ('reserving', 'releasing')),
-    constraint sagas_final_are_certain check (not in_doubt or state not in ('confirmed', 'failed', 'cancelled', 'pending')),
+    constraint sagas_final_are_certain check (
+        not in_doubt or state not in ('confirmed', 'failed', 'cancelled', 'pending')),
     constraint sagas_queued_have_a_reason check (state <> 'queued' or reason is not null)
 ) with (fillfactor = 40);
 
@@ -57,32 +56,33 @@ create index sagas_listed on sagas (listed_state, order_id) where listed_state i
 -- Append-only journal. `event` and `detail` are the saga event itself: replaying them through
 -- `saga::transition` gives the stored saga (invariant I6).
 create table saga_steps (
-    order_id   uuid        not null,
-    seq        integer     not null,
-    phase      text        not null,                  -- created | intent | outcome | mark
-    event      text        not null,
-    detail     jsonb,                                 -- the event's fields where it has any
-    state      text        not null,                  -- state after the event
-    step       smallint    not null default 0,
-    attempt    integer     not null default 0,
-    epoch      bigint      not null,
-    worker     bigint,                                -- relays.id; null: a request or staff
-    at         timestamptz not null default clock_timestamp(),
-    started_at timestamptz,                           -- outcome rows: when the call began
+    order_id uuid        not null,
+    seq      integer     not null,
+    phase    text        not null,                    -- created | intent | outcome | mark
+    event    text        not null,
+    detail   jsonb,                                   -- the event's fields, where they are not the usual ones
+    state    text        not null,                    -- after the event
+    reason   text,                                    -- after the event
+    step     smallint    not null default 0,
+    attempt  integer     not null default 0,
+    epoch    bigint      not null,
+    worker   bigint,                                  -- relays.id; null: a request or staff
+    took_ms  integer,                                 -- outcome rows: how long the call took
+    at       timestamptz not null default clock_timestamp(),
     primary key (order_id, seq),
     constraint saga_steps_seq_from_one check (seq >= 1),
     constraint saga_steps_phase_known check (phase in ('created', 'intent', 'outcome', 'mark'))
 );
 
--- The work list: one message per saga that is not finished. Claimed by `skip locked`, never read by
--- a cursor (ids are handed out before commit order). Deleted with the step that makes it needless.
+-- The work list: one message per saga that has an automatic step left, deleted with the step that
+-- makes it needless. Claimed by `skip locked`, never read by a cursor. It also says who holds the saga
+-- and when it is due, so that the wide saga row is written only when the saga moves.
 create table outbox (
-    id         bigint      generated always as identity primary key,
-    order_id   uuid        not null,
-    kind       text        not null default 'saga',
+    order_id   uuid        primary key,               -- UUIDv7: oldest first
     owner      bigint,                                -- relays.id of the claimer
     run_at     timestamptz,                           -- null: due at once
-    created_at timestamptz not null default now()
+    created_at timestamptz not null default now(),
+    constraint outbox_waits_without_owner check (owner is null or run_at is null)
 ) with (fillfactor = 50);
 
 create index outbox_waiting on outbox (run_at) where run_at is not null;
@@ -93,8 +93,7 @@ create table relays (
     name         text        not null,                -- host/pid, for people
     url          text,                                -- where its health and metrics are
     started_at   timestamptz not null default now(),
-    heartbeat_at timestamptz not null default now(),
-    left_at      timestamptz                          -- set by a graceful stop
+    heartbeat_at timestamptz not null default now()
 );
 
 -- Who put what right, and what truly came of it.

@@ -1,1 +1,22 @@
-//! The orders database: migrations and one file of queries per table.
+//! The orders database: migrations, and one file of queries per table.
+//!
+//! Functions take a connection and run one statement each; transactions are opened by the caller
+//! through `schema_pg::Db`. What decides is `saga::transition`; this crate loads and stores.
+//! Start at [`orders::insert_orders`], then [`outbox::claim_fresh`], then [`sagas::store_moves`].
+
+pub mod hints;
+pub mod idempotency_keys;
+pub mod orders;
+pub mod outbox;
+pub mod relays;
+pub mod saga_steps;
+pub mod sagas;
+pub mod staff_actions;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+/// The migrations of the orders database, in order.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
+
+#[cfg(test)]
+mod tests;

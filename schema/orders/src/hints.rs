@@ -1,0 +1,51 @@
+//! In-process hints: that there is work, and that sagas have settled.
+//!
+//! A hint makes things fast and never makes them right. It may be lost, late or doubled: whoever
+//! listens also polls the tables, which are the truth.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::{Notify, broadcast};
+use uuid::Uuid;
+
+/// Batches of settled sagas a slow listener may fall behind before it is sent back to polling.
+const SETTLED_BACKLOG_MAX: usize = 4_096;
+
+/// Shared between the order service and a relay that live in one process. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Hints {
+    /// Rung after new outbox messages have been committed.
+    pub work: Arc<Notify>,
+    /// Sagas that have just been stored in a state that answers a waiting request.
+    pub settled: broadcast::Sender<Arc<[Settled]>>,
+}
+
+/// What a waiting request needs to know of a saga that has settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Whose saga it is.
+    pub order_id: Uuid,
+    /// `confirmed`, `failed`, `cancelled`; also `parked`, and `queued` behind an open breaker.
+    pub state: String,
+    /// Why, where the state has a reason.
+    pub reason: Option<String>,
+    /// The saga's version after the move.
+    pub version: i32,
+    /// When it moved, by the database's clock.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Hints {
+    /// Hints for one process.
+    pub fn new() -> Self {
+        let (settled, _) = broadcast::channel(SETTLED_BACKLOG_MAX);
+        Self { work: Arc::new(Notify::new()), settled }
+    }
+}
+
+impl Default for Hints {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,50 @@
+//! Table `idempotency_keys`: which order a tenant's key belongs to.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// A key as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredKey {
+    /// Whose key.
+    pub tenant: String,
+    /// The key itself.
+    pub key: String,
+    /// SHA-256 of the canonical request it came with.
+    pub fingerprint: Vec<u8>,
+    /// The order it made.
+    pub order_id: Uuid,
+}
+
+/// The stored keys among these `(tenant, key)` pairs, which are given as two slices of one length.
+pub async fn find_keys(
+    connection: &mut PgConnection,
+    tenants: &[String],
+    keys: &[String],
+) -> sqlx::Result<Vec<StoredKey>> {
+    sqlx::query_as!(
+        StoredKey,
+        "select tenant, key, fingerprint, order_id
+         from idempotency_keys
+         join unnest($1::text[], $2::text[]) as wanted (tenant, key) using (tenant, key)",
+        tenants,
+        keys,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// The order a tenant made with this key.
+pub async fn find_order_by_key(
+    connection: &mut PgConnection,
+    tenant: &str,
+    key: &str,
+) -> sqlx::Result<Option<Uuid>> {
+    sqlx::query_scalar!(
+        "select order_id from idempotency_keys where tenant = $1 and key = $2",
+        tenant,
+        key,
+    )
+    .fetch_optional(connection)
+    .await
+}

@@ -1,0 +1,315 @@
+//! Table `orders`: what was ordered. Never updated; where an order stands is its saga's state.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::idempotency_keys;
+
+/// One line of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// The item, as inventory names it.
+    pub item_id: String,
+    /// Pieces, at least one.
+    pub quantity: u32,
+}
+
+/// An order to be written together with its key, saga, first step and outbox message.
+#[derive(Debug, Clone)]
+pub struct NewOrder {
+    /// A fresh UUIDv7.
+    pub id: Uuid,
+    /// A fresh UUIDv7: the idempotency key of the saga's first call.
+    pub reservation_id: Uuid,
+    /// Whose order.
+    pub tenant: String,
+    /// The client's idempotency key.
+    pub key: String,
+    /// SHA-256 of the canonical request.
+    pub fingerprint: [u8; 32],
+    /// What is ordered.
+    pub lines: Vec<Line>,
+    /// The client's own data, stored as it came.
+    pub metadata: Option<serde_json::Value>,
+    /// W3C trace context of the request.
+    pub traceparent: Option<String>,
+    /// Milliseconds from now until the saga gives up.
+    pub deadline_ms: i64,
+}
+
+/// What became of a [`NewOrder`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Insertion {
+    /// It was written.
+    Created {
+        /// When, by the database's clock.
+        created_at: DateTime<Utc>,
+    },
+    /// The same key came with the same request before: this is its order.
+    Replayed {
+        /// The order made then.
+        order_id: Uuid,
+    },
+    /// The same key came with another request before.
+    KeyReused,
+}
+
+/// An order with the state of its saga.
+#[derive(Debug, Clone)]
+pub struct OrderRow {
+    /// UUIDv7.
+    pub id: Uuid,
+    /// Whose order.
+    pub tenant: String,
+    /// What is ordered.
+    pub lines: Json<Vec<Line>>,
+    /// The client's own data.
+    pub metadata: Option<serde_json::Value>,
+    /// The saga's state.
+    pub state: String,
+    /// Why, where the state has a reason.
+    pub reason: Option<String>,
+    /// Whether the last call's outcome is unknown.
+    pub in_doubt: bool,
+    /// The saga's version.
+    pub version: i32,
+    /// When the order was acknowledged.
+    pub created_at: DateTime<Utc>,
+    /// When the saga last moved.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Writes a batch of orders, each with key, saga, first step and outbox message, in one statement.
+/// The answers stand in the order of the input. A key that is taken takes nothing else with it.
+pub async fn insert_orders(
+    connection: &mut PgConnection,
+    orders: &[NewOrder],
+) -> sqlx::Result<Vec<Insertion>> {
+    let created = insert_unless_key_taken(connection, orders).await?;
+    let taken: Vec<&NewOrder> = orders.iter().filter(|o| !created.contains_key(&o.id)).collect();
+    let mut earlier = HashMap::new();
+    if !taken.is_empty() {
+        let tenants: Vec<String> = taken.iter().map(|o| o.tenant.clone()).collect();
+        let keys: Vec<String> = taken.iter().map(|o| o.key.clone()).collect();
+        for stored in idempotency_keys::find_keys(connection, &tenants, &keys).await? {
+            let of = (stored.tenant, stored.key);
+            earlier.insert(of, (stored.fingerprint, stored.order_id));
+        }
+    }
+    orders
+        .iter()
+        .map(|order| {
+            if let Some(created_at) = created.get(&order.id) {
+                return Ok(Insertion::Created { created_at: *created_at });
+            }
+            match earlier.get(&(order.tenant.clone(), order.key.clone())) {
+                Some((fingerprint, order_id)) if fingerprint == &order.fingerprint => {
+                    Ok(Insertion::Replayed { order_id: *order_id })
+                }
+                Some(_) => Ok(Insertion::KeyReused),
+                // The key was taken when we inserted and gone when we looked: retention removed it.
+                None => Err(sqlx::Error::RowNotFound),
+            }
+        })
+        .collect()
+}
+
+async fn insert_unless_key_taken(
+    connection: &mut PgConnection,
+    orders: &[NewOrder],
+) -> sqlx::Result<HashMap<Uuid, DateTime<Utc>>> {
+    let ids: Vec<Uuid> = orders.iter().map(|o| o.id).collect();
+    let reservation_ids: Vec<Uuid> = orders.iter().map(|o| o.reservation_id).collect();
+    let tenants: Vec<&str> = orders.iter().map(|o| o.tenant.as_str()).collect();
+    let keys: Vec<&str> = orders.iter().map(|o| o.key.as_str()).collect();
+    let fingerprints: Vec<&[u8]> = orders.iter().map(|o| o.fingerprint.as_slice()).collect();
+    let lines: Vec<Json<&[Line]>> = orders.iter().map(|o| Json(o.lines.as_slice())).collect();
+    let metadata: Vec<Option<Json<&serde_json::Value>>> =
+        orders.iter().map(|o| o.metadata.as_ref().map(Json)).collect();
+    let traceparents: Vec<Option<&str>> = orders.iter().map(|o| o.traceparent.as_deref()).collect();
+    let deadlines: Vec<i64> = orders.iter().map(|o| o.deadline_ms).collect();
+    let created = sqlx::query!(
+        r#"
+        with input as (
+            select *
+            from unnest(
+                $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bytea[], $6::jsonb[],
+                $7::jsonb[], $8::text[], $9::bigint[]
+            ) as t (
+                id, reservation_id, tenant, key, fingerprint, lines, metadata, traceparent,
+                deadline_ms
+            )
+        ),
+        -- sorted, so that two batches with the same keys wait for each other in one order only
+        won as (
+            insert into idempotency_keys (tenant, key, fingerprint, order_id)
+            select tenant, key, fingerprint, id from input order by tenant, key
+            on conflict do nothing
+            returning order_id
+        ),
+        written as (
+            select input.* from input join won on won.order_id = input.id
+        ),
+        new_orders as (
+            insert into orders (id, tenant, lines, metadata, traceparent)
+            select id, tenant, lines, metadata, traceparent from written
+        ),
+        new_sagas as (
+            insert into sagas (order_id, state, reservation_id, deadline_at)
+            select id, 'pending', reservation_id, now() + deadline_ms * interval '1 millisecond'
+            from written
+        ),
+        first_steps as (
+            insert into saga_steps (order_id, seq, phase, event, state, epoch)
+            select id, 1, 'created', 'created', 'pending', 0 from written
+        ),
+        messages as (
+            insert into outbox (order_id) select id from written
+        )
+        select order_id, now() as "created_at!" from won
+        "#,
+        &ids,
+        &reservation_ids,
+        &tenants as _,
+        &keys as _,
+        &fingerprints as _,
+        &lines as _,
+        &metadata as _,
+        &traceparents as _,
+        &deadlines,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(created.into_iter().map(|row| (row.order_id, row.created_at)).collect())
+}
+
+/// One order; a tenant sees only its own, `None` sees all.
+pub async fn find_order(
+    connection: &mut PgConnection,
+    tenant: Option<&str>,
+    id: Uuid,
+) -> sqlx::Result<Option<OrderRow>> {
+    sqlx::query_as!(
+        OrderRow,
+        r#"
+        select id, tenant, lines as "lines: Json<Vec<Line>>", metadata, state, reason, in_doubt,
+            version, created_at, updated_at
+        from orders
+        join sagas on sagas.order_id = orders.id
+        where id = $1 and ($2::text is null or tenant = $2)
+        "#,
+        id,
+        tenant,
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+/// What a list of orders is narrowed to. Empty fields narrow nothing.
+#[derive(Debug, Clone, Default)]
+pub struct OrderFilter {
+    /// Only this tenant's.
+    pub tenant: Option<String>,
+    /// Only in this state.
+    pub state: Option<String>,
+    /// Only with a line of this item.
+    pub item_id: Option<String>,
+    /// Only made at or after this time.
+    pub created_after: Option<DateTime<Utc>>,
+    /// Only made before this time.
+    pub created_before: Option<DateTime<Utc>>,
+}
+
+/// A page of orders, newest first, and where the next one starts.
+#[derive(Debug, Clone)]
+pub struct OrderPage {
+    /// At most the asked-for number.
+    pub orders: Vec<OrderRow>,
+    /// The last order looked at; `None` at the end. It may be set on a page that is not full: one
+    /// page looks at [`SCAN_MAX`] orders at most, so that a rare filter cannot hurt the database.
+    pub next_before: Option<Uuid>,
+}
+
+/// Orders that one page looks at, at most.
+pub const SCAN_MAX: i64 = 20_000;
+
+/// Newest first by id, starting below `before`.
+pub async fn list_orders(
+    connection: &mut PgConnection,
+    filter: &OrderFilter,
+    before: Option<Uuid>,
+    limit: i64,
+) -> sqlx::Result<OrderPage> {
+    let orders = find_matching(&mut *connection, filter, before, limit).await?;
+    let next_before = if orders.len() as i64 == limit {
+        orders.last().map(|order| order.id)
+    } else {
+        last_looked_at(connection, before).await?
+    };
+    Ok(OrderPage { orders, next_before })
+}
+
+async fn find_matching(
+    connection: &mut PgConnection,
+    filter: &OrderFilter,
+    before: Option<Uuid>,
+    limit: i64,
+) -> sqlx::Result<Vec<OrderRow>> {
+    sqlx::query_as!(
+        OrderRow,
+        r#"
+        select id, tenant, lines as "lines: Json<Vec<Line>>", metadata, state, reason, in_doubt,
+            version, created_at, updated_at
+        from (
+            select *
+            from orders
+            where id < coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+            order by id desc
+            limit $7
+        ) as looked_at
+        join sagas on sagas.order_id = looked_at.id
+        where ($2::timestamptz is null or created_at < $2)
+            and ($3::text is null or tenant = $3)
+            and ($4::text is null or state = $4)
+            and ($5::text is null
+                or lines @> jsonb_build_array(jsonb_build_object('item_id', $5::text)))
+            and ($6::timestamptz is null or created_at >= $6)
+        order by id desc
+        limit $8
+        "#,
+        before,
+        filter.created_before,
+        filter.tenant.as_deref(),
+        filter.state.as_deref(),
+        filter.item_id.as_deref(),
+        filter.created_after,
+        SCAN_MAX,
+        limit,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+/// Where a scan of [`SCAN_MAX`] orders below `before` ends, or `None` where it reaches the oldest.
+async fn last_looked_at(
+    connection: &mut PgConnection,
+    before: Option<Uuid>,
+) -> sqlx::Result<Option<Uuid>> {
+    sqlx::query_scalar!(
+        "select id
+         from orders
+         where id < coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+         order by id desc
+         offset $2
+         limit 1",
+        before,
+        SCAN_MAX - 1,
+    )
+    .fetch_optional(connection)
+    .await
+}

@@ -1,0 +1,201 @@
+//! Table `outbox`: the work list. A saga is claimed by locking its message and its saga row.
+//!
+//! Claiming is a select here and a [`crate::sagas::store_moves`] in the same transaction, with the
+//! core's decision between them. Locks are taken with `skip locked` and never waited for, so two
+//! relays share the work without meeting.
+
+use chrono::{DateTime, Utc};
+use saga::{Claim, Saga};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::sagas::{LoadedSaga, SagaColumns, UnknownState};
+
+/// The states this version knows. A saga in another one belongs to a newer relay and is left alone.
+const KNOWN_STATES: [&str; 8] =
+    ["pending", "reserving", "queued", "confirmed", "releasing", "failed", "cancelled", "parked"];
+
+/// A saga whose message is locked by this transaction.
+#[derive(Debug, Clone)]
+pub struct ClaimedSaga {
+    /// The saga as it stands.
+    pub loaded: LoadedSaga,
+    /// Whether somebody held it.
+    pub claim: Claim,
+    /// Milliseconds to its deadline by the database's clock; 0: passed.
+    pub time_left_ms: u64,
+    /// When the order was acknowledged.
+    pub created_at: DateTime<Utc>,
+}
+
+struct Row {
+    order_id: Uuid,
+    owner: Option<i64>,
+    created_at: DateTime<Utc>,
+    state: String,
+    step: i16,
+    attempt: i32,
+    crashes: i16,
+    in_doubt: bool,
+    reason: Option<String>,
+    cause: Option<String>,
+    reservation_id: Uuid,
+    version: i32,
+    epoch: i64,
+    deadline_at: DateTime<Utc>,
+    time_left_ms: i64,
+}
+
+impl TryFrom<Row> for ClaimedSaga {
+    type Error = UnknownState;
+
+    fn try_from(row: Row) -> Result<Self, UnknownState> {
+        let saga = Saga::try_from(SagaColumns {
+            state: row.state,
+            step: row.step,
+            attempt: row.attempt,
+            crashes: row.crashes,
+            in_doubt: row.in_doubt,
+            reason: row.reason,
+            cause: row.cause,
+            reservation_id: row.reservation_id,
+        })?;
+        let loaded = LoadedSaga {
+            order_id: row.order_id,
+            saga,
+            version: row.version,
+            epoch: row.epoch,
+            deadline_at: row.deadline_at,
+        };
+        Ok(Self {
+            loaded,
+            claim: if row.owner.is_some() { Claim::Takeover } else { Claim::Free },
+            time_left_ms: u64::try_from(row.time_left_ms).unwrap_or(0),
+            created_at: row.created_at,
+        })
+    }
+}
+
+/// Sagas that nobody knows how to read are skipped; their rows stay as they are.
+fn known(rows: Vec<Row>) -> Vec<ClaimedSaga> {
+    rows.into_iter().filter_map(|row| ClaimedSaga::try_from(row).ok()).collect()
+}
+
+/// Locks up to `limit` messages that nobody has claimed yet, oldest first, above `floor`.
+///
+/// The floor keeps the scan off the dead rows at the head of the list. It is a shortcut, not a
+/// cursor: ids are made before they are committed, so the caller scans from the nil id again and again.
+pub async fn lock_fresh(
+    connection: &mut PgConnection,
+    floor: Uuid,
+    limit: i64,
+) -> sqlx::Result<Vec<ClaimedSaga>> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select outbox.order_id, owner, created_at, state, step, attempt, crashes, in_doubt, reason,
+            cause, reservation_id, version, epoch, deadline_at,
+            greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!"
+        from outbox
+        join sagas on sagas.order_id = outbox.order_id
+        where outbox.order_id > $1 and owner is null and run_at is null and state = any($3)
+        order by outbox.order_id
+        limit $2
+        for no key update of outbox, sagas skip locked
+        "#,
+        floor,
+        limit,
+        &KNOWN_STATES as _,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(known(rows))
+}
+
+/// Locks up to `limit` messages whose time has come, longest due first.
+pub async fn lock_due(connection: &mut PgConnection, limit: i64) -> sqlx::Result<Vec<ClaimedSaga>> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select outbox.order_id, owner, created_at, state, step, attempt, crashes, in_doubt, reason,
+            cause, reservation_id, version, epoch, deadline_at,
+            greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!"
+        from outbox
+        join sagas on sagas.order_id = outbox.order_id
+        where run_at <= now() and owner is null and state = any($2)
+        order by run_at
+        limit $1
+        for no key update of outbox, sagas skip locked
+        "#,
+        limit,
+        &KNOWN_STATES as _,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(known(rows))
+}
+
+/// Locks up to `limit` messages whose owner's heartbeat is older than `stale_ms`, or who has gone.
+/// `crashes_min..=crashes_max` tells suspects, which are driven one at a time, from the innocent.
+pub async fn lock_orphaned(
+    connection: &mut PgConnection,
+    stale_ms: i64,
+    crashes: std::ops::RangeInclusive<i16>,
+    limit: i64,
+) -> sqlx::Result<Vec<ClaimedSaga>> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select outbox.order_id, owner, created_at, state, step, attempt, crashes, in_doubt, reason,
+            cause, reservation_id, version, epoch, deadline_at,
+            greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!"
+        from outbox
+        join sagas on sagas.order_id = outbox.order_id
+        where owner is not null
+            and not exists (
+                select
+                from relays
+                where relays.id = outbox.owner
+                    and heartbeat_at > now() - $1 * interval '1 millisecond'
+            )
+            and crashes between $2 and $3
+            and state = any($5)
+        order by outbox.order_id
+        limit $4
+        for no key update of outbox, sagas skip locked
+        "#,
+        stale_ms as f64,
+        *crashes.start(),
+        *crashes.end(),
+        limit,
+        &KNOWN_STATES as _,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(known(rows))
+}
+
+/// How much waits, and since when.
+#[derive(Debug, Clone, Default)]
+pub struct Depth {
+    /// Messages: unfinished sagas that are not parked.
+    pub messages: i64,
+    /// Of these, waiting for a time.
+    pub waiting: i64,
+    /// Seconds since the oldest message's order was acknowledged.
+    pub oldest_age_s: f64,
+}
+
+/// Counts the work list. It holds live sagas only, so this is bounded by the backlog.
+pub async fn measure_depth(connection: &mut PgConnection) -> sqlx::Result<Depth> {
+    sqlx::query_as!(
+        Depth,
+        r#"
+        select count(*) as "messages!", count(run_at) as "waiting!",
+            coalesce(extract(epoch from now() - min(created_at)), 0)::float8 as "oldest_age_s!"
+        from outbox
+        "#,
+    )
+    .fetch_one(connection)
+    .await
+}

@@ -1,0 +1,100 @@
+//! Table `relays`: the members. A heartbeat that is stale gives a relay's sagas to whoever asks next.
+//!
+//! Safety never rests on these times: the epoch fences a relay that was only slow.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+/// Registers a member and returns its id.
+pub async fn join(
+    connection: &mut PgConnection,
+    name: &str,
+    url: Option<&str>,
+) -> sqlx::Result<i64> {
+    sqlx::query_scalar!("insert into relays (name, url) values ($1, $2) returning id", name, url)
+        .fetch_one(connection)
+        .await
+}
+
+/// What a heartbeat found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beat {
+    /// The member is still on the list. False: it was taken for dead and removed; it joins again.
+    pub member: bool,
+    /// Another member's heartbeat is stale.
+    pub others_stale: bool,
+}
+
+/// Renews the heartbeat and looks at the others', in one statement.
+pub async fn beat(connection: &mut PgConnection, relay: i64, stale_ms: i64) -> sqlx::Result<Beat> {
+    sqlx::query_as!(
+        Beat,
+        r#"
+        with beat as (
+            update relays set heartbeat_at = now() where id = $1 returning id
+        )
+        select exists (select from beat) as "member!",
+            exists (
+                select
+                from relays
+                where id <> $1 and heartbeat_at < now() - $2 * interval '1 millisecond'
+            ) as "others_stale!"
+        "#,
+        relay,
+        stale_ms as f64,
+    )
+    .fetch_one(connection)
+    .await
+}
+
+/// Takes a member that stops gracefully off the list.
+pub async fn leave(connection: &mut PgConnection, relay: i64) -> sqlx::Result<()> {
+    sqlx::query!("delete from relays where id = $1", relay).execute(connection).await?;
+    Ok(())
+}
+
+/// Takes stale members that hold no saga off the list. Returns how many.
+pub async fn remove_stale(connection: &mut PgConnection, stale_ms: i64) -> sqlx::Result<u64> {
+    let removed = sqlx::query!(
+        "delete from relays
+         where heartbeat_at < now() - $1 * interval '1 millisecond'
+            and not exists (select from outbox where owner = relays.id)",
+        stale_ms as f64,
+    )
+    .execute(connection)
+    .await?;
+    Ok(removed.rows_affected())
+}
+
+/// A member, as people look at it.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// The id that claims carry.
+    pub id: i64,
+    /// Host and process.
+    pub name: String,
+    /// Where its health and metrics are.
+    pub url: Option<String>,
+    /// When it joined.
+    pub started_at: DateTime<Utc>,
+    /// Its last sign of life.
+    pub heartbeat_at: DateTime<Utc>,
+    /// Seconds since then, by the database's clock.
+    pub silent_s: f64,
+}
+
+/// All members, oldest first.
+pub async fn list_members(connection: &mut PgConnection) -> sqlx::Result<Vec<Member>> {
+    sqlx::query_as!(
+        Member,
+        r#"
+        select id, name, url, started_at, heartbeat_at,
+            extract(epoch from now() - heartbeat_at)::float8 as "silent_s!"
+        from relays
+        order by id
+        limit 100
+        "#,
+    )
+    .fetch_all(connection)
+    .await
+}

@@ -1,0 +1,84 @@
+//! Table `sagas`: where each saga stands. Moved only by [`store_moves`], under version and epoch.
+
+pub mod columns;
+pub mod store;
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+pub use columns::{SagaColumns, UnknownState};
+pub use store::{Move, Moved, OutboxChange, store_moves};
+
+use crate::hints::Settled;
+
+/// A saga as a decision needs it: what the core decides on, and under what it may be stored.
+#[derive(Debug, Clone)]
+pub struct LoadedSaga {
+    /// Whose saga.
+    pub order_id: Uuid,
+    /// What the core decides on.
+    pub saga: saga::Saga,
+    /// Must still be the same when the move is stored.
+    pub version: i32,
+    /// Must still be the same when the move is stored.
+    pub epoch: i64,
+    /// When it gives up.
+    pub deadline_at: DateTime<Utc>,
+}
+
+/// One saga, locked until the transaction ends. `Err` in the inner result: a newer version's state.
+pub async fn load_for_update(
+    connection: &mut PgConnection,
+    order_id: Uuid,
+) -> sqlx::Result<Option<Result<LoadedSaga, UnknownState>>> {
+    let row = sqlx::query!(
+        "select state, step, attempt, crashes, in_doubt, reason, cause, reservation_id, version,
+            epoch, deadline_at
+         from sagas
+         where order_id = $1
+         for no key update",
+        order_id,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| {
+        let columns = SagaColumns {
+            state: row.state,
+            step: row.step,
+            attempt: row.attempt,
+            crashes: row.crashes,
+            in_doubt: row.in_doubt,
+            reason: row.reason,
+            cause: row.cause,
+            reservation_id: row.reservation_id,
+        };
+        let saga = saga::Saga::try_from(columns)?;
+        Ok(LoadedSaga {
+            order_id,
+            saga,
+            version: row.version,
+            epoch: row.epoch,
+            deadline_at: row.deadline_at,
+        })
+    }))
+}
+
+/// Those of these sagas that answer a waiting request: ended, parked, or queued behind an open
+/// breaker (a saga that backs off may still make it in time). The hint is only faster.
+pub async fn find_settled(
+    connection: &mut PgConnection,
+    order_ids: &[Uuid],
+) -> sqlx::Result<Vec<Settled>> {
+    sqlx::query_as!(
+        Settled,
+        "select order_id, state, reason, version, updated_at
+         from sagas
+         where order_id = any($1)
+            and (state in ('confirmed', 'failed', 'cancelled', 'parked')
+                or (state = 'queued' and reason = 'breaker_open'))",
+        order_ids,
+    )
+    .fetch_all(connection)
+    .await
+}

@@ -1,0 +1,119 @@
+//! A [`saga::Saga`] as columns, and back.
+
+use saga::{Doubt, Saga, State};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use uuid::Uuid;
+
+/// The columns of `sagas` that the core decides on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SagaColumns {
+    /// The state's name.
+    pub state: String,
+    /// Index into the plan.
+    pub step: i16,
+    /// Calls executed, or in doubt.
+    pub attempt: i32,
+    /// Claims in a row without an outcome.
+    pub crashes: i16,
+    /// The last call's outcome is unknown.
+    pub in_doubt: bool,
+    /// Why queued, failed or parked.
+    pub reason: Option<String>,
+    /// What a release is for.
+    pub cause: Option<String>,
+    /// The idempotency key of the current call.
+    pub reservation_id: Uuid,
+}
+
+/// A state that this version does not know: a newer one wrote it, and it is left alone.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a saga in state {state:?} (reason {reason:?}, cause {cause:?}) is of a newer version")]
+pub struct UnknownState {
+    /// As stored.
+    pub state: String,
+    /// As stored.
+    pub reason: Option<String>,
+    /// As stored.
+    pub cause: Option<String>,
+}
+
+impl From<&Saga> for SagaColumns {
+    fn from(saga: &Saga) -> Self {
+        let (reason, cause) = match &saga.state {
+            State::Queued { reason, .. } => (Some(name(reason)), None),
+            State::Failed { reason } => (Some(name(reason)), None),
+            State::Releasing { cause, .. } => (None, Some(name(cause))),
+            State::Parked { reason, cause, .. } => (Some(name(reason)), cause.as_ref().map(name)),
+            State::Pending | State::Reserving { .. } | State::Confirmed | State::Cancelled => {
+                (None, None)
+            }
+        };
+        Self {
+            state: saga.state.name().to_owned(),
+            step: saga.step as i16,
+            attempt: i32::try_from(saga.attempt).unwrap_or(i32::MAX),
+            crashes: saga.crashes as i16,
+            in_doubt: saga.state.doubt().is_in_doubt(),
+            reason,
+            cause,
+            reservation_id: saga.reservation_id,
+        }
+    }
+}
+
+impl TryFrom<SagaColumns> for Saga {
+    type Error = UnknownState;
+
+    fn try_from(columns: SagaColumns) -> Result<Self, UnknownState> {
+        let doubt = if columns.in_doubt { Doubt::InDoubt } else { Doubt::Certain };
+        let state = match columns.state.as_str() {
+            "pending" => Some(State::Pending),
+            "reserving" => Some(State::Reserving { doubt }),
+            "confirmed" => Some(State::Confirmed),
+            "cancelled" => Some(State::Cancelled),
+            "queued" => {
+                parse(columns.reason.as_deref()).map(|reason| State::Queued { reason, doubt })
+            }
+            "failed" => parse(columns.reason.as_deref()).map(|reason| State::Failed { reason }),
+            "releasing" => {
+                parse(columns.cause.as_deref()).map(|cause| State::Releasing { cause, doubt })
+            }
+            "parked" => parse(columns.reason.as_deref()).and_then(|reason| {
+                let cause = match columns.cause.as_deref() {
+                    None => None,
+                    cause => Some(parse(cause)?),
+                };
+                Some(State::Parked { reason, cause, doubt })
+            }),
+            _ => None,
+        };
+        let Some(state) = state else {
+            let SagaColumns { state, reason, cause, .. } = columns;
+            return Err(UnknownState { state, reason, cause });
+        };
+        Ok(Self {
+            step: columns.step as u16,
+            reservation_id: columns.reservation_id,
+            attempt: columns.attempt as u32,
+            crashes: columns.crashes as u16,
+            state,
+        })
+    }
+}
+
+/// The serialised name of a plain enum variant.
+fn name(variant: &impl Serialize) -> String {
+    match serde_json::to_value(variant) {
+        Ok(Value::String(name)) => name,
+        other => unreachable!("reasons and causes serialise as their names, not {other:?}"),
+    }
+}
+
+fn parse<T: DeserializeOwned>(name: Option<&str>) -> Option<T> {
+    serde_json::from_value(Value::from(name?)).ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! Storing moves: saga, journal row and outbox change of each, in one statement for a whole batch.
+
+use chrono::{DateTime, Utc};
+use saga::{Effect, Event, Saga, State};
+use sqlx::PgConnection;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::{LoadedSaga, SagaColumns};
+use crate::saga_steps::{Phase, encode_detail};
+
+/// One saga's move, decided by `saga::transition` and not stored yet.
+#[derive(Debug, Clone)]
+pub struct Move {
+    /// Whose saga.
+    pub order_id: Uuid,
+    /// The version it was decided on.
+    pub expected_version: i32,
+    /// The epoch it was decided under.
+    pub expected_epoch: i64,
+    /// The epoch from now on: grown by one for a claim and for staff, the same for an outcome.
+    pub epoch: i64,
+    /// Where it stands now.
+    pub saga: Saga,
+    /// What happened.
+    pub event: Event,
+    /// The relay, where one decided.
+    pub worker: Option<i64>,
+    /// How long the call took, for an outcome, in milliseconds.
+    pub took_ms: Option<i32>,
+    /// What becomes of the outbox message.
+    pub outbox: OutboxChange,
+}
+
+/// What becomes of a saga's outbox message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutboxChange {
+    /// Stays as it is.
+    Keep,
+    /// Belongs to this relay from now on.
+    Own {
+        /// `relays.id`.
+        relay: i64,
+    },
+    /// Let go, and due after this time.
+    Wait {
+        /// Milliseconds from the database's now; 0: at once.
+        delay_ms: i64,
+    },
+    /// Gone: no automatic step is left.
+    Remove,
+    /// There again, due at once. A deadline that has passed is renewed by so much.
+    Add {
+        /// Milliseconds from the database's now.
+        deadline_ms: i64,
+    },
+}
+
+/// A move that was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// Whose saga.
+    pub order_id: Uuid,
+    /// Its new version.
+    pub version: i32,
+    /// When, by the database's clock.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl LoadedSaga {
+    /// The move to `saga`, with these `effects` on the outbox.
+    pub fn moved(&self, saga: Saga, event: Event, effects: &[Effect], deadline_ms: i64) -> Move {
+        Move {
+            order_id: self.order_id,
+            expected_version: self.version,
+            expected_epoch: self.epoch,
+            epoch: self.epoch,
+            saga,
+            event,
+            worker: None,
+            took_ms: None,
+            outbox: OutboxChange::of(effects, deadline_ms),
+        }
+    }
+}
+
+impl OutboxChange {
+    fn of(effects: &[Effect], deadline_ms: i64) -> Self {
+        effects.iter().fold(Self::Keep, |change, effect| match *effect {
+            Effect::WakeAfter { delay_ms } => {
+                Self::Wait { delay_ms: i64::try_from(delay_ms).unwrap_or(i64::MAX) }
+            }
+            Effect::RemoveOutboxMessage => Self::Remove,
+            Effect::AddOutboxMessage => Self::Add { deadline_ms },
+            Effect::ReserveStock { .. } | Effect::ReleaseStock { .. } => change,
+        })
+    }
+}
+
+/// The state as lists show it: null on the happy path, whose updates thereby stay HOT.
+fn listed_state(state: &State) -> Option<&'static str> {
+    match state {
+        State::Pending | State::Reserving { .. } | State::Confirmed => None,
+        State::Queued { .. }
+        | State::Releasing { .. }
+        | State::Failed { .. }
+        | State::Cancelled
+        | State::Parked { .. } => Some(state.name()),
+    }
+}
+
+/// Stores a batch of moves. A move is not in the answer where version or epoch were not the expected
+/// ones any more: fenced, and nothing of it is written.
+pub async fn store_moves(
+    connection: &mut PgConnection,
+    moves: &[Move],
+) -> sqlx::Result<Vec<Moved>> {
+    let columns: Vec<SagaColumns> = moves.iter().map(|m| SagaColumns::from(&m.saga)).collect();
+    let order_ids: Vec<Uuid> = moves.iter().map(|m| m.order_id).collect();
+    let expected_versions: Vec<i32> = moves.iter().map(|m| m.expected_version).collect();
+    let expected_epochs: Vec<i64> = moves.iter().map(|m| m.expected_epoch).collect();
+    let epochs: Vec<i64> = moves.iter().map(|m| m.epoch).collect();
+    let states: Vec<&str> = columns.iter().map(|c| c.state.as_str()).collect();
+    let steps: Vec<i16> = columns.iter().map(|c| c.step).collect();
+    let attempts: Vec<i32> = columns.iter().map(|c| c.attempt).collect();
+    let crashes: Vec<i16> = columns.iter().map(|c| c.crashes).collect();
+    let in_doubt: Vec<bool> = columns.iter().map(|c| c.in_doubt).collect();
+    let reasons: Vec<Option<&str>> = columns.iter().map(|c| c.reason.as_deref()).collect();
+    let causes: Vec<Option<&str>> = columns.iter().map(|c| c.cause.as_deref()).collect();
+    let reservations: Vec<Uuid> = columns.iter().map(|c| c.reservation_id).collect();
+    let listed: Vec<Option<&str>> = moves.iter().map(|m| listed_state(&m.saga.state)).collect();
+    let phases: Vec<&str> = moves.iter().map(|m| Phase::of(&m.event).name()).collect();
+    let events: Vec<&str> = moves.iter().map(|m| m.event.name()).collect();
+    let details: Vec<Option<Json<serde_json::Value>>> =
+        moves.iter().map(|m| encode_detail(&m.event).map(Json)).collect();
+    let workers: Vec<Option<i64>> = moves.iter().map(|m| m.worker).collect();
+    let took_ms: Vec<Option<i32>> = moves.iter().map(|m| m.took_ms).collect();
+    let changes: Vec<&str> = moves.iter().map(|m| change_name(m.outbox)).collect();
+    let amounts: Vec<i64> = moves.iter().map(|m| change_amount(m.outbox)).collect();
+    sqlx::query_as!(
+        Moved,
+        r#"
+        with input as (
+            select *
+            from unnest(
+                $1::uuid[], $2::int[], $3::bigint[], $4::bigint[], $5::text[], $6::smallint[],
+                $7::int[], $8::smallint[], $9::bool[], $10::text[], $11::text[], $12::uuid[],
+                $13::text[], $14::text[], $15::text[], $16::jsonb[], $17::bigint[], $18::int[],
+                $19::text[], $20::bigint[]
+            ) as t (
+                order_id, expected_version, expected_epoch, epoch, state, step, attempt, crashes,
+                in_doubt, reason, cause, reservation_id, listed_state, phase, event, detail,
+                worker, took_ms, change, amount
+            )
+        ),
+        moved as (
+            update sagas
+            set state = input.state, step = input.step, attempt = input.attempt,
+                crashes = input.crashes, in_doubt = input.in_doubt, reason = input.reason,
+                cause = input.cause, reservation_id = input.reservation_id,
+                version = sagas.version + 1, epoch = input.epoch,
+                listed_state = input.listed_state, updated_at = now(),
+                deadline_at = case
+                    when input.change = 'add' and sagas.deadline_at <= now()
+                        then now() + input.amount * interval '1 millisecond'
+                    else sagas.deadline_at
+                end
+            from input
+            where sagas.order_id = input.order_id
+                and sagas.version = input.expected_version
+                and sagas.epoch = input.expected_epoch
+            returning input.*, sagas.version, sagas.updated_at, sagas.deadline_at
+        ),
+        journal as (
+            insert into saga_steps (
+                order_id, seq, phase, event, detail, state, reason, step, attempt, epoch, worker,
+                took_ms
+            )
+            select order_id, version, phase, event, detail, state, coalesce(reason, cause), step,
+                attempt, epoch, worker, took_ms
+            from moved
+        ),
+        removed as (
+            delete from outbox
+            using moved
+            where outbox.order_id = moved.order_id and moved.change = 'remove'
+        ),
+        kept as (
+            update outbox
+            set owner = case when moved.change = 'own' then moved.amount end,
+                run_at = case
+                    when moved.change = 'own' then null
+                    -- a deadline that is still to come must be seen when it passes
+                    when moved.deadline_at > now() then least(
+                        moved.deadline_at, now() + moved.amount * interval '1 millisecond'
+                    )
+                    else now() + moved.amount * interval '1 millisecond'
+                end
+            from moved
+            where outbox.order_id = moved.order_id and moved.change in ('own', 'wait')
+        ),
+        added as (
+            insert into outbox (order_id, run_at)
+            select order_id, now() from moved where change = 'add'
+        )
+        select order_id as "order_id!", version, updated_at from moved
+        "#,
+        &order_ids,
+        &expected_versions,
+        &expected_epochs,
+        &epochs,
+        &states as _,
+        &steps,
+        &attempts,
+        &crashes,
+        &in_doubt,
+        &reasons as _,
+        &causes as _,
+        &reservations,
+        &listed as _,
+        &phases as _,
+        &events as _,
+        &details as _,
+        &workers as _,
+        &took_ms as _,
+        &changes as _,
+        &amounts,
+    )
+    .fetch_all(connection)
+    .await
+}
+
+fn change_name(change: OutboxChange) -> &'static str {
+    match change {
+        OutboxChange::Keep => "keep",
+        OutboxChange::Own { .. } => "own",
+        OutboxChange::Wait { .. } => "wait",
+        OutboxChange::Remove => "remove",
+        OutboxChange::Add { .. } => "add",
+    }
+}
+
+fn change_amount(change: OutboxChange) -> i64 {
+    match change {
+        OutboxChange::Keep | OutboxChange::Remove => 0,
+        OutboxChange::Own { relay } => relay,
+        OutboxChange::Wait { delay_ms } => delay_ms,
+        OutboxChange::Add { deadline_ms } => deadline_ms,
+    }
+}

@@ -1,0 +1,1 @@
+//! Table `staff_actions`: who put what right, when, why, and what truly came of it.
