@@ -6,11 +6,18 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
 use tokio::sync::{Notify, broadcast};
 use uuid::Uuid;
 
 /// Batches of settled sagas a slow listener may fall behind before it is sent back to polling.
 const SETTLED_BACKLOG_MAX: usize = 4_096;
+
+/// The channel on which new work is told to relays in other processes.
+pub const WORK_CHANNEL: &str = "valerix_work";
+/// The channel on which settled sagas are told to order services in other processes. Its payload is
+/// empty: who waits looks.
+pub const SETTLED_CHANNEL: &str = "valerix_settled";
 
 /// Shared between the order service and a relay that live in one process. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -48,4 +55,11 @@ impl Default for Hints {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Tells other processes, when this transaction commits. One call per batch, never per order:
+/// notifying transactions commit one after the other.
+pub async fn notify(connection: &mut PgConnection, channel: &str) -> sqlx::Result<()> {
+    sqlx::query!("select pg_notify($1, '')", channel).execute(connection).await?;
+    Ok(())
 }

@@ -7,8 +7,10 @@
 use chrono::{DateTime, Utc};
 use saga::{Claim, Saga};
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::orders::Line;
 use crate::sagas::{LoadedSaga, SagaColumns, UnknownState};
 
 /// The states this version knows. A saga in another one belongs to a newer relay and is left alone.
@@ -24,6 +26,10 @@ pub struct ClaimedSaga {
     pub claim: Claim,
     /// Milliseconds to its deadline by the database's clock; 0: passed.
     pub time_left_ms: u64,
+    /// What the order is for.
+    pub lines: Vec<Line>,
+    /// W3C trace context of the request that made the order.
+    pub traceparent: Option<String>,
     /// When the order was acknowledged.
     pub created_at: DateTime<Utc>,
 }
@@ -31,6 +37,8 @@ pub struct ClaimedSaga {
 struct Row {
     order_id: Uuid,
     owner: Option<i64>,
+    lines: Json<Vec<Line>>,
+    traceparent: Option<String>,
     created_at: DateTime<Utc>,
     state: String,
     step: i16,
@@ -71,6 +79,8 @@ impl TryFrom<Row> for ClaimedSaga {
             loaded,
             claim: if row.owner.is_some() { Claim::Takeover } else { Claim::Free },
             time_left_ms: u64::try_from(row.time_left_ms).unwrap_or(0),
+            lines: row.lines.0,
+            traceparent: row.traceparent,
             created_at: row.created_at,
         })
     }
@@ -93,11 +103,13 @@ pub async fn lock_fresh(
     let rows = sqlx::query_as!(
         Row,
         r#"
-        select outbox.order_id, owner, created_at, state, step, attempt, crashes, in_doubt, reason,
-            cause, reservation_id, version, epoch, deadline_at,
+        select outbox.order_id, owner, lines as "lines: Json<Vec<Line>>", traceparent,
+            orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
+            reservation_id, version, epoch, deadline_at,
             greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!"
         from outbox
         join sagas on sagas.order_id = outbox.order_id
+        join orders on orders.id = outbox.order_id
         where outbox.order_id > $1 and owner is null and run_at is null and state = any($3)
         order by outbox.order_id
         limit $2
@@ -117,11 +129,13 @@ pub async fn lock_due(connection: &mut PgConnection, limit: i64) -> sqlx::Result
     let rows = sqlx::query_as!(
         Row,
         r#"
-        select outbox.order_id, owner, created_at, state, step, attempt, crashes, in_doubt, reason,
-            cause, reservation_id, version, epoch, deadline_at,
+        select outbox.order_id, owner, lines as "lines: Json<Vec<Line>>", traceparent,
+            orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
+            reservation_id, version, epoch, deadline_at,
             greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!"
         from outbox
         join sagas on sagas.order_id = outbox.order_id
+        join orders on orders.id = outbox.order_id
         where run_at <= now() and owner is null and state = any($2)
         order by run_at
         limit $1
@@ -146,11 +160,13 @@ pub async fn lock_orphaned(
     let rows = sqlx::query_as!(
         Row,
         r#"
-        select outbox.order_id, owner, created_at, state, step, attempt, crashes, in_doubt, reason,
-            cause, reservation_id, version, epoch, deadline_at,
+        select outbox.order_id, owner, lines as "lines: Json<Vec<Line>>", traceparent,
+            orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
+            reservation_id, version, epoch, deadline_at,
             greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!"
         from outbox
         join sagas on sagas.order_id = outbox.order_id
+        join orders on orders.id = outbox.order_id
         where owner is not null
             and not exists (
                 select
@@ -167,6 +183,39 @@ pub async fn lock_orphaned(
         stale_ms as f64,
         *crashes.start(),
         *crashes.end(),
+        limit,
+        &KNOWN_STATES as _,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(known(rows))
+}
+
+/// Locks the messages that `relay` owns and does not know of: a claim whose commit got no answer, or
+/// a task that died. `in_flight` is what it does know of.
+pub async fn lock_lost(
+    connection: &mut PgConnection,
+    relay: i64,
+    in_flight: &[Uuid],
+    limit: i64,
+) -> sqlx::Result<Vec<ClaimedSaga>> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select outbox.order_id, owner, lines as "lines: Json<Vec<Line>>", traceparent,
+            orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
+            reservation_id, version, epoch, deadline_at,
+            greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!"
+        from outbox
+        join sagas on sagas.order_id = outbox.order_id
+        join orders on orders.id = outbox.order_id
+        where owner = $1 and outbox.order_id <> all($2) and state = any($4)
+        order by outbox.order_id
+        limit $3
+        for no key update of outbox, sagas skip locked
+        "#,
+        relay,
+        in_flight,
         limit,
         &KNOWN_STATES as _,
     )

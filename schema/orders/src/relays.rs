@@ -23,9 +23,14 @@ pub struct Beat {
     pub member: bool,
     /// Another member's heartbeat is stale.
     pub others_stale: bool,
+    /// A message waits that nobody has claimed, and that is due at once.
+    pub fresh_work: bool,
+    /// Milliseconds until the next waiting message is due; negative: overdue.
+    pub next_due_ms: Option<i64>,
 }
 
-/// Renews the heartbeat and looks at the others', in one statement.
+/// Renews the heartbeat and looks at the others' and at the work list: the one statement of an idle
+/// relay.
 pub async fn beat(connection: &mut PgConnection, relay: i64, stale_ms: i64) -> sqlx::Result<Beat> {
     sqlx::query_as!(
         Beat,
@@ -38,7 +43,15 @@ pub async fn beat(connection: &mut PgConnection, relay: i64, stale_ms: i64) -> s
                 select
                 from relays
                 where id <> $1 and heartbeat_at < now() - $2 * interval '1 millisecond'
-            ) as "others_stale!"
+            ) as "others_stale!",
+            exists (
+                select from outbox where owner is null and run_at is null
+            ) as "fresh_work!",
+            (
+                select extract(epoch from min(run_at) - now()) * 1000
+                from outbox
+                where run_at is not null
+            )::bigint as next_due_ms
         "#,
         relay,
         stale_ms as f64,
