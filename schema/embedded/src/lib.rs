@@ -1,1 +1,155 @@
 //! A real Postgres as a child process: found or provided, unprivileged, durable, stopped with its parent.
+//!
+//! Start at [`EmbeddedPostgres::start`]; it reads like the list of what happens:
+//!
+//! 1. `binaries`: find `initdb` and `postgres`, or else `provision` them,
+//! 2. `identity`: choose who the server runs as, never root,
+//! 3. `cluster`: create the data directory whole or not at all, never mix versions,
+//! 4. `takeover`: wait for a server that an earlier, killed parent left behind,
+//! 5. `keeper`: start the server, start it again when it dies, stop it with its parent.
+//!
+//! The server listens on a Unix socket alone, in a directory that only its owner enters, so there is
+//! no port to collide on, no password to store, and no other local user who gets in.
+//! It never runs with `fsync` off outside of tests, and never as root.
+
+mod binaries;
+mod cluster;
+mod error;
+mod identity;
+mod keeper;
+mod provision;
+mod settings;
+mod socket;
+mod sys;
+mod takeover;
+pub mod testing;
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use binaries::Search;
+pub use error::EmbeddedError;
+pub use settings::Durability;
+
+use cluster::Cluster;
+use keeper::{Keeper, Launch};
+
+/// What to run, and where.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Holds the data, the socket and the log. Created if missing.
+    pub directory: PathBuf,
+    /// Databases that a new cluster gets. An existing cluster is left as it is.
+    pub databases: Vec<String>,
+    /// Whether acknowledged writes survive a crash. Only tests may say no.
+    pub durability: Durability,
+    /// Further server settings (`name`, `value`); they win over the built-in ones.
+    pub settings: Vec<(String, String)>,
+    /// Where the server's programs come from.
+    pub search: Search,
+}
+
+impl Options {
+    /// A durable server in `directory`, with its programs searched as the environment says.
+    pub fn new(directory: impl Into<PathBuf>) -> Options {
+        Options {
+            directory: directory.into(),
+            databases: Vec::new(),
+            durability: Durability::On,
+            settings: Vec::new(),
+            search: Search::from_env(),
+        }
+    }
+}
+
+/// A running server. Stops when dropped, and also when this process is killed.
+#[derive(Debug)]
+pub struct EmbeddedPostgres {
+    keeper: Arc<Keeper>,
+    base: PathBuf,
+    socket: PathBuf,
+    binaries: PathBuf,
+    /// Held as long as the server may run: one process per directory.
+    _lock: File,
+}
+
+impl EmbeddedPostgres {
+    /// Finds, prepares and starts the server; returns when it accepts connections.
+    ///
+    /// Blocks, for milliseconds on an existing directory, for a second or so on a new one, and for as
+    /// long as the installation takes where Postgres has to be provided first.
+    pub fn start(options: &Options) -> Result<EmbeddedPostgres, EmbeddedError> {
+        let wanted = cluster::major_of(&options.directory);
+        let binaries = binaries::find_or_provide(&options.search, wanted)?;
+        let (identity, base) = identity::choose(&binaries, &options.directory)?;
+        let lock = lock(&base)?;
+        let socket = socket::directory(&base, identity)?;
+        let data = base.join("data");
+        let cluster = Cluster { binaries: &binaries, identity, base: &base, data: &data };
+        cluster.create_or_check(options)?;
+        let lz4 = cluster.understands("wal_compression", "lz4");
+        let keeper = Keeper::start(Launch {
+            postgres: binaries.directory.join("postgres"),
+            identity,
+            log: base.join("server.log"),
+            arguments: settings::arguments(options, &data, &socket, lz4),
+            base: base.clone(),
+            data,
+        })?;
+        tracing::info!(version = %binaries.version, directory = %base.display(), "embedded postgres is ready");
+        Ok(EmbeddedPostgres { keeper, base, socket, binaries: binaries.directory, _lock: lock })
+    }
+
+    /// The URL of one database, for sqlx, psql, pgbench and everything else that speaks libpq's URLs.
+    pub fn url(&self, database: &str) -> String {
+        socket::url(&self.socket, database)
+    }
+
+    /// Stops the server in order: sessions are ended, everything is flushed. Harmless twice.
+    pub fn stop(&self) {
+        self.keeper.stop();
+    }
+
+    /// Blocks until the server is gone for good: `None` after [`Self::stop`], else why it was given up.
+    pub fn wait(&self) -> Option<String> {
+        self.keeper.wait()
+    }
+
+    /// The server's process, for fault injection; it changes when the server was started again.
+    pub fn pid(&self) -> Option<u32> {
+        self.keeper.pid()
+    }
+
+    /// Where `postgres` lies, and beside it `psql` and `pgbench`.
+    pub fn bin_dir(&self) -> &Path {
+        &self.binaries
+    }
+
+    /// Where the server lives: what was asked for, or the last resort that had to be taken instead.
+    pub fn directory(&self) -> &Path {
+        &self.base
+    }
+}
+
+impl Drop for EmbeddedPostgres {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// One process per directory. The kernel releases this lock with its holder, however that one ends.
+fn lock(base: &Path) -> Result<File, EmbeddedError> {
+    let path = base.join("lock");
+    let file = fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(EmbeddedError::io("cannot open", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(EmbeddedError::InUse { directory: base.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(EmbeddedError::io("cannot lock", &path)(error)),
+    }
+}

@@ -1,0 +1,61 @@
+//! Where the server's socket lies, and the URL that leads there.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::EmbeddedError;
+use crate::identity::Identity;
+
+/// The socket's path must fit into the kernel's `sockaddr_un` (108 bytes on Linux, 104 on macOS, one of
+/// them the closing NUL).
+const PATH_BYTES_MAX: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+
+/// What the server names its socket, by the port it would have; the longest it makes is the lock beside it.
+const LONGEST_NAME: &str = "/.s.PGSQL.5432";
+
+const IN_URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.');
+
+/// A directory for the socket that only the server's user enters: beside the data, or a short one in
+/// /tmp when the data lie too deep.
+pub(crate) fn directory(base: &Path, identity: Identity) -> Result<PathBuf, EmbeddedError> {
+    let mut directory = base.join("run");
+    if directory.as_os_str().len() + LONGEST_NAME.len() > PATH_BYTES_MAX {
+        let mut hasher = DefaultHasher::new();
+        base.hash(&mut hasher);
+        directory = PathBuf::from(format!("/tmp/valerix-{:016x}", hasher.finish()));
+    }
+    if !directory.exists() {
+        identity.create_private_directory(&directory)?;
+    }
+    let found =
+        fs::symlink_metadata(&directory).map_err(EmbeddedError::io("cannot read", &directory))?;
+    let owner = identity.owner().uid;
+    if found.is_dir() && found.uid() != owner && crate::sys::current_user().uid == 0 {
+        identity.give(&directory)?;
+    } else if !found.is_dir() || found.uid() != owner {
+        return Err(EmbeddedError::failed(
+            format!("cannot use {} for the socket", directory.display()),
+            format!("it is not a directory of user {owner}: remove it"),
+        ));
+    }
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o700))
+        .map_err(EmbeddedError::io("cannot set the mode of", &directory))?;
+    Ok(directory)
+}
+
+/// The port is named although it is the usual one, so that a PGPORT in the caller's environment is not used.
+pub(crate) fn url(socket: &Path, database: &str) -> String {
+    let socket = socket.to_string_lossy();
+    format!(
+        "postgres://postgres@localhost:5432/{}?host={}",
+        utf8_percent_encode(database, IN_URL),
+        utf8_percent_encode(&socket, IN_URL),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+//! Throw-away servers for tests: fast to start, without durability, removed afterwards.
+
+pub(crate) mod template;
+
+use std::fs;
+use std::ops::Deref;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::{Durability, EmbeddedError, EmbeddedPostgres, Options, sys, takeover};
+
+/// A server whose directory goes away with it.
+///
+/// Kept in a `static`, it is never dropped: then the server still ends with the process, and the next test
+/// process removes the directory.
+#[derive(Debug)]
+pub struct TestServer {
+    server: EmbeddedPostgres,
+    directory: PathBuf,
+}
+
+impl TestServer {
+    /// Starts one on an empty cluster, in some 0.1 s once a template has been made.
+    pub fn start() -> Result<TestServer, EmbeddedError> {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let root = root()?;
+        sweep(&root);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let directory = root.join(format!("{}-{number}", std::process::id()));
+        let mut options = Options::new(&directory);
+        options.durability = Durability::OffForTests;
+        Ok(TestServer { server: EmbeddedPostgres::start(&options)?, directory })
+    }
+}
+
+impl Deref for TestServer {
+    type Target = EmbeddedPostgres;
+
+    fn deref(&self) -> &EmbeddedPostgres {
+        &self.server
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.server.stop();
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// One directory per user for all test servers. Others may pass through it, to get to what is theirs.
+fn root() -> Result<PathBuf, EmbeddedError> {
+    let uid = sys::current_user().uid;
+    let root = std::env::temp_dir().join(format!("valerix-tests-{uid}"));
+    fs::create_dir_all(&root).map_err(EmbeddedError::io("cannot create", &root))?;
+    let found = fs::symlink_metadata(&root).map_err(EmbeddedError::io("cannot read", &root))?;
+    if !found.is_dir() || found.uid() != uid {
+        let why = format!("it is not a directory of user {uid}: remove it");
+        return Err(EmbeddedError::failed(format!("cannot use {}", root.display()), why));
+    }
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o711))
+        .map_err(EmbeddedError::io("cannot set the mode of", &root))?;
+    Ok(root)
+}
+
+/// Removes what test processes left that have ended, unless their server still does.
+fn sweep(root: &Path) {
+    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.split('-').next()?.parse().ok());
+        let server = takeover::recorded_pid(&entry.path().join("data"));
+        if pid.is_some_and(|pid| !sys::exists(pid)) && server.is_none_or(|pid| !sys::exists(pid)) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}

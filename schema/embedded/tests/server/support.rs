@@ -1,0 +1,117 @@
+//! A parent process to kill, and the client programs that lie beside the server.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use schema_embedded::EmbeddedPostgres;
+use tempfile::TempDir;
+
+/// A process that keeps a server in a directory.
+pub(crate) struct Parent {
+    child: Child,
+    directory: PathBuf,
+    url: String,
+}
+
+impl Parent {
+    pub(crate) fn start(directory: &Path) -> Parent {
+        Parent::run(Command::new(env!("CARGO_BIN_EXE_embedded-postgres")), directory)
+    }
+
+    /// As another user, who may not be able to reach the build directory.
+    pub(crate) fn start_as(directory: &Path, uid: u32) -> Parent {
+        let program = directory.join("embedded-postgres");
+        fs::copy(env!("CARGO_BIN_EXE_embedded-postgres"), &program).unwrap();
+        let mut command = Command::new(program);
+        command.uid(uid).gid(uid);
+        Parent::run(command, directory)
+    }
+
+    fn run(mut command: Command, directory: &Path) -> Parent {
+        let directory = directory.join("postgres");
+        let mut child = command
+            .arg(&directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut url = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
+        if url.is_empty() {
+            let mut said = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            panic!("no server: {said}");
+        }
+        Parent { child, directory, url: url.trim().to_owned() }
+    }
+
+    pub(crate) fn psql(&self, sql: &str) -> Result<String, String> {
+        let options = fs::read_to_string(self.directory.join("data/postmaster.opts")).unwrap();
+        let postgres = options.split_whitespace().next().unwrap();
+        run_psql(Path::new(postgres).parent().unwrap(), &self.url, sql)
+    }
+
+    pub(crate) fn server_pid(&self) -> u32 {
+        let file = fs::read_to_string(self.directory.join("data/postmaster.pid")).unwrap();
+        file.lines().next().unwrap().parse().unwrap()
+    }
+
+    pub(crate) fn kill_9(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub(crate) fn stop(mut self) {
+        drop(self.child.stdin.take());
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+pub(crate) fn psql(server: &EmbeddedPostgres, database: &str, sql: &str) -> Result<String, String> {
+    run_psql(server.bin_dir(), &server.url(database), sql)
+}
+
+fn run_psql(programs: &Path, url: &str, sql: &str) -> Result<String, String> {
+    let output = Command::new(programs.join("psql"))
+        .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
+        .args(["--set", "ON_ERROR_STOP=1", "--command", sql, url])
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+pub(crate) fn kill_9(pid: u32) {
+    assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
+}
+
+/// Whether the process still executes anything: a zombie that nobody has waited for does not.
+pub(crate) fn runs(pid: u32) -> bool {
+    let state = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().unwrap();
+    let state = String::from_utf8_lossy(&state.stdout).trim().to_owned();
+    !state.is_empty() && !state.starts_with('Z')
+}
+
+/// A temporary directory that other users may pass through.
+pub(crate) fn reachable_directory() -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    directory
+}
+
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(30), "not in time: {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
