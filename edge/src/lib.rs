@@ -6,22 +6,30 @@
 //! well: at the aimed rate that alone would cost more than the request.
 
 mod caller;
+pub mod health;
 mod json;
 mod limit;
+mod logs;
 mod problem;
+mod process;
+mod prometheus;
 mod query;
 mod request_metrics;
 mod serve;
 mod shell;
 mod strict;
 mod trace;
+mod window;
 
 pub use caller::{Caller, Peer};
 pub use json::{BODY_BYTES_MAX, BODY_TIMEOUT, StrictJson, parse_strict, read_body};
 pub use limit::{LimitConfig, RateLimit};
+pub use logs::{LogConfig, LogError, LogFormat, init_tracing};
 pub use problem::{FieldError, Problem};
+pub use prometheus::{MetricsHandle, install_prometheus, metrics_route};
 pub use query::StrictQuery;
 pub use serve::{BindError, ServeConfig, bind, serve};
 pub use shell::{Shell, wrap};
 pub use strict::is_plain_text;
 pub use trace::TraceContext;
+pub use window::{BucketSnapshot, Light, ResponseWindow, Timing, WINDOW_S, WindowSnapshot};
