@@ -1,1 +1,3 @@
 //! Seeded faulty worlds, crash-restart runs and the invariant checker.
+
+pub mod load;
