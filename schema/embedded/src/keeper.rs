@@ -90,6 +90,7 @@ impl Keeper {
         self.lock().pid
     }
 
+    /// Blocks until the server is gone for good: `None` when it was asked to stop, else why.
     pub(crate) fn wait(&self) -> Option<String> {
         match &self.wait_while(|state| state.ended.is_none()).ended {
             Some(Ended::GivenUp(why)) => Some(why.clone()),

@@ -27,6 +27,7 @@ pub mod testing;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 pub use binaries::Search;
 pub use error::EmbeddedError;
@@ -111,9 +112,14 @@ impl EmbeddedPostgres {
         self.keeper.stop();
     }
 
-    /// Blocks until the server is gone for good: `None` after [`Self::stop`], else why it was given up.
-    pub fn wait(&self) -> Option<String> {
-        self.keeper.wait()
+    /// Calls `act` with the reason should the server be given up; never after [`Self::stop`].
+    pub fn when_lost(&self, act: impl FnOnce(String) + Send + 'static) {
+        let keeper = Arc::clone(&self.keeper);
+        thread::spawn(move || {
+            if let Some(why) = keeper.wait() {
+                act(why);
+            }
+        });
     }
 
     /// The server's process, for fault injection; it changes when the server was started again.

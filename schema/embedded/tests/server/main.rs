@@ -4,6 +4,7 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::mpsc;
 
 use schema_embedded::testing::TestServer;
 use schema_embedded::{EmbeddedError, EmbeddedPostgres, Options};
@@ -22,7 +23,6 @@ fn keeps_its_data_between_runs_and_flushes_them() {
     }
     let url = server.url("inventory");
     server.stop();
-    assert_eq!(server.wait(), None);
     drop(server);
 
     let server = EmbeddedPostgres::start(&options).unwrap();
@@ -58,6 +58,23 @@ fn comes_back_under_the_same_url_when_the_server_is_killed() {
             && psql(&server, "postgres", "select answer from kept")
                 .is_ok_and(|answer| answer == "42")
     });
+}
+
+#[test]
+fn says_so_when_it_is_given_up_and_keeps_silent_when_it_is_stopped() {
+    let home = tempfile::tempdir().unwrap();
+    let server = EmbeddedPostgres::start(&Options::new(home.path())).unwrap();
+    let (lost, why) = mpsc::channel();
+    server.when_lost(move |why| lost.send(why).unwrap());
+    fs::write(home.path().join("data/postgresql.auto.conf"), "nonsense = 1\n").unwrap();
+    kill_9(server.pid().unwrap());
+    assert!(why.recv().unwrap().contains("postgresql.auto.conf"));
+
+    let server = TestServer::start().unwrap();
+    let (lost, why) = mpsc::channel();
+    server.when_lost(move |why| lost.send(why).unwrap());
+    server.stop();
+    assert!(why.recv().is_err());
 }
 
 #[test]
