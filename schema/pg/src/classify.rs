@@ -29,21 +29,21 @@ pub struct CommitUnknown(#[source] pub sqlx::Error);
 
 /// Sorts an error by what can be done about it.
 pub fn classify(error: &sqlx::Error) -> Class {
-    match error {
-        sqlx::Error::Database(e) => classify_sqlstate(e.code().as_deref().unwrap_or_default()),
-        sqlx::Error::AnyDriverError(e) => match e.downcast_ref::<CommitUnknown>() {
-            Some(CommitUnknown(inner)) => classify(inner),
-            None => Class::Bug,
-        },
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => Class::Retry,
-        // What is left of a connection that died in the middle of a message.
-        sqlx::Error::Protocol(_) | sqlx::Error::BeginFailed => Class::DropConnection,
-        _ => Class::Bug,
+    use sqlx::Error as E;
+    if let E::Database(e) = error {
+        return classify_sqlstate(e.code().as_deref().unwrap_or_default());
     }
+    if let E::AnyDriverError(e) = error {
+        return e.downcast_ref().map_or(Class::Bug, |CommitUnknown(inner)| classify(inner));
+    }
+    if matches!(error, E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed) {
+        return Class::Retry;
+    }
+    // What is left of a connection that died in the middle of a message.
+    if matches!(error, E::Protocol(_) | E::BeginFailed) {
+        return Class::DropConnection;
+    }
+    Class::Bug
 }
 
 /// True when the work may have been committed although it is reported as failed.

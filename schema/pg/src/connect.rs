@@ -2,6 +2,7 @@
 //!
 //! Time limits are session settings (sent as connection options), never timers around a query.
 
+use std::error::Error as _;
 use std::io;
 use std::str::FromStr;
 use std::time::Duration;
@@ -47,9 +48,9 @@ impl PoolConfig {
         if !self.url.starts_with("postgres://") && !self.url.starts_with("postgresql://") {
             return Err(wrong("it does not start with postgres://".to_owned()));
         }
-        let options = PgConnectOptions::from_str(&self.url).map_err(|e| match e {
-            sqlx::Error::Configuration(why) => wrong(why.to_string()),
-            other => wrong(other.to_string()),
+        let options = PgConnectOptions::from_str(&self.url).map_err(|e| {
+            let why = e.source().map_or_else(|| e.to_string(), ToString::to_string);
+            wrong(why)
         })?;
         if options.get_database().is_none_or(str::is_empty) {
             return Err(wrong("it names no database".to_owned()));

@@ -1,9 +1,15 @@
-//! A database per test. Real Postgres, migrated once into a template, copied in some 50 ms.
+//! A database per test: one embedded server per test process, migrated once into a template, which
+//! is copied in some 50 ms.
+//!
+//! `VALERIX_TEST_DATABASE_URL` names a running server to use instead (its login must be allowed to
+//! create databases).
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use schema_embedded::testing::TestServer;
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
@@ -32,12 +38,14 @@ pub async fn fresh_database(template_name: &str, migrator: &Migrator) -> TestDb 
     TestDb { url, db, name }
 }
 
-/// The URL of a database on the test server.
+/// The URL of a database on the test server. Starts the server when it is the first to ask.
 pub fn server_url(database: &str) -> String {
-    let server =
-        std::env::var("VALERIX_TEST_DATABASE_URL").expect("VALERIX_TEST_DATABASE_URL is set");
-    let (base, _) = server.rsplit_once('/').expect("the URL names a database");
-    format!("{base}/{database}")
+    static SERVER: OnceLock<TestServer> = OnceLock::new();
+    if let Ok(server) = std::env::var("VALERIX_TEST_DATABASE_URL") {
+        let (base, _) = server.rsplit_once('/').expect("the URL names a database");
+        return format!("{base}/{database}");
+    }
+    SERVER.get_or_init(|| TestServer::start().expect("a test server can be started")).url(database)
 }
 
 impl Drop for TestDb {

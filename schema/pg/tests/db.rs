@@ -106,7 +106,8 @@ async fn a_statement_is_cut_off_at_its_limit() {
 #[tokio::test]
 async fn refuses_a_server_that_forgets() {
     let database = database().await;
-    let forgetful = format!("{}?options=-csynchronous_commit%3Doff", database.url);
+    let separator = if database.url.contains('?') { '&' } else { '?' };
+    let forgetful = format!("{}{separator}options=-csynchronous_commit%3Doff", database.url);
     let db = Db::connect(&PoolConfig::new(forgetful, "test")).await.expect("up");
     match check_durability(&db).await {
         Err(DurabilityError::Unsafe { value, .. }) => assert_eq!(value, "off"),

@@ -4,6 +4,7 @@
 //! goes back to the pool with a transaction that sqlx knows nothing of; the next autocommit write
 //! on it is answered "ok", seen by nobody, and rolled back when the connection ends.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,10 +12,10 @@ use std::time::Duration;
 use schema_pg::testing::{TestDb, fresh_database};
 use schema_pg::{Db, PoolConfig};
 use sqlx::migrate::Migrator;
-use sqlx::postgres::PgPoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 
 const ANSWER_DELAY_MS: u64 = 300;
 
@@ -73,10 +74,10 @@ impl World {
     async fn new() -> Self {
         let database = fresh_database("empty", &Migrator::DEFAULT).await;
         database.db.pool().execute("create table acknowledged (id int)").await.expect("created");
-        let (login, place) = database.url.split_once('@').expect("a login in the URL");
-        let (server, name) = place.split_once('/').expect("a database in the URL");
-        let (port, delay_ms) = slow_proxy(server.to_owned()).await;
-        let slow_url = format!("{login}@127.0.0.1:{port}/{name}");
+        let options = database.db.pool().connect_options();
+        let (port, delay_ms) = slow_proxy(Server::of(&options)).await;
+        let name = options.get_database().expect("a database in the URL");
+        let slow_url = format!("postgres://{}@127.0.0.1:{port}/{name}", options.get_username());
         Self { database, slow_url, delay_ms }
     }
 
@@ -109,24 +110,52 @@ impl World {
     }
 }
 
+/// Where the test server listens.
+#[derive(Clone)]
+enum Server {
+    Socket(PathBuf),
+    Tcp(String),
+}
+
+impl Server {
+    fn of(options: &PgConnectOptions) -> Self {
+        match options.get_socket() {
+            Some(path) => Self::Socket(path.join(format!(".s.PGSQL.{}", options.get_port()))),
+            None => Self::Tcp(format!("{}:{}", options.get_host(), options.get_port())),
+        }
+    }
+}
+
 /// Forwards to the server, and holds its answers back by so many milliseconds.
-async fn slow_proxy(server: String) -> (u16, Arc<AtomicU64>) {
+async fn slow_proxy(server: Server) -> (u16, Arc<AtomicU64>) {
     let delay_ms = Arc::new(AtomicU64::new(0));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = listener.local_addr().expect("bound").port();
     let delay = delay_ms.clone();
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
-            let server = TcpStream::connect(&server).await.expect("the server is up");
-            tokio::spawn(forward(client, server, delay.clone()));
+            let delay = delay.clone();
+            match &server {
+                Server::Socket(path) => {
+                    let server = UnixStream::connect(path).await.expect("the server is up");
+                    tokio::spawn(forward(client, server, delay));
+                }
+                Server::Tcp(address) => {
+                    let server = TcpStream::connect(address).await.expect("the server is up");
+                    tokio::spawn(forward(client, server, delay));
+                }
+            }
         }
     });
     (port, delay_ms)
 }
 
-async fn forward(client: TcpStream, server: TcpStream, delay_ms: Arc<AtomicU64>) {
+async fn forward<S>(client: TcpStream, server: S, delay_ms: Arc<AtomicU64>)
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+{
     let (mut client_read, mut client_write) = client.into_split();
-    let (mut server_read, mut server_write) = server.into_split();
+    let (mut server_read, mut server_write) = tokio::io::split(server);
     tokio::spawn(async move { tokio::io::copy(&mut client_read, &mut server_write).await });
     let mut buffer = vec![0; 65_536];
     while let Ok(n @ 1..) = server_read.read(&mut buffer).await {

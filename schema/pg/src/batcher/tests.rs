@@ -13,8 +13,11 @@ fn doubling(config: BatchConfig) -> Batcher<u32, u32> {
     Batcher::start(config, |rows| Box::pin(async move { rows.iter().map(|r| r * 2).collect() }))
 }
 
+/// The batches a flush function was given.
+type Seen = Arc<Mutex<Vec<Vec<u32>>>>;
+
 /// A batcher whose flushes wait for the gate, and what they were given.
-fn gated(config: BatchConfig) -> (Batcher<u32, u32>, Arc<Semaphore>, Arc<Mutex<Vec<Vec<u32>>>>) {
+fn gated(config: BatchConfig) -> (Batcher<u32, u32>, Arc<Semaphore>, Seen) {
     let gate = Arc::new(Semaphore::new(0));
     let seen = Arc::new(Mutex::new(Vec::new()));
     let (open, record) = (gate.clone(), seen.clone());

@@ -1,0 +1,159 @@
+//! A batch of commands in one transaction: five round trips, whatever its size.
+//!
+//! 1. Insert the ids nobody has used yet. `on conflict do nothing` decides, in a statement of its
+//!    own: a single statement could not see the row it collided with.
+//! 2. Lock the rows that existed (only where there are any) and read the lines a release or commit
+//!    will need.
+//! 3. Lock the stock, `order by item_id`: everybody locks in the same order, so opposite item
+//!    orders cannot meet. A hot item is locked once per batch.
+//! 4. [`decide`], in memory.
+//! 5. Write the movements; correct the rows that did not end as they were inserted.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::command::{Answer, Command, Line, State};
+use crate::decide::{Level, Movement, Row, Warehouse, decide};
+use crate::reservations::{NewReservation, RowChange};
+use crate::{movements, reservation_lines, reservations, stock};
+
+/// What a batch came to.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// One per command, in the same order.
+    pub answers: Vec<Answer>,
+    /// Every item it locked, as it is now.
+    pub levels: BTreeMap<String, Level>,
+    /// What moved, for the metrics.
+    pub movements: Vec<Movement>,
+}
+
+/// Decides and writes a batch. To be run inside a transaction; on an error nothing of it stands.
+pub async fn apply_batch(
+    connection: &mut PgConnection,
+    commands: &[Command],
+) -> Result<Applied, sqlx::Error> {
+    let first = first_words(commands);
+    let mut known = HashMap::new();
+    let inserted: HashSet<Uuid> =
+        reservations::insert_reservations(connection, &first).await?.into_iter().collect();
+    let ids: BTreeSet<Uuid> = commands.iter().map(Command::reservation_id).collect();
+    let existing: Vec<Uuid> = ids.into_iter().filter(|id| !inserted.contains(id)).collect();
+    if !existing.is_empty() {
+        known = reservations::lock_reservations(connection, &existing).await?;
+        load_lines(connection, commands, &mut known).await?;
+    }
+    let mut before = outset(&first, &inserted, &known);
+    let mut warehouse = Warehouse { rows: known, stock: BTreeMap::new() };
+    let items = items_to_lock(commands, &inserted, &warehouse.rows);
+    if !items.is_empty() {
+        warehouse.stock = stock::lock_stock(connection, &items).await?;
+    }
+    let decision = decide(commands, &mut warehouse);
+    if !decision.movements.is_empty() {
+        movements::write_movements(connection, &decision.movements).await?;
+    }
+    let changes = changes(&mut before, &warehouse.rows);
+    if !changes.is_empty() {
+        reservations::update_reservations(connection, &changes).await?;
+    }
+    Ok(Applied {
+        answers: decision.answers,
+        levels: warehouse.stock,
+        movements: decision.movements,
+    })
+}
+
+/// The first reserve or release of each id, by id. A commit makes no row.
+fn first_words(commands: &[Command]) -> Vec<NewReservation> {
+    let mut first: BTreeMap<Uuid, NewReservation> = BTreeMap::new();
+    for command in commands {
+        let (order_id, fingerprint, state) = match command {
+            Command::Reserve(reserve) => {
+                (Some(reserve.order_id), Some(reserve.fingerprint), State::Held)
+            }
+            Command::Release { .. } => (None, None, State::Released),
+            Command::Commit { .. } => continue,
+        };
+        first.entry(command.reservation_id()).or_insert_with(|| NewReservation {
+            reservation_id: command.reservation_id(),
+            order_id,
+            state,
+            epoch: command.epoch().unwrap_or(0),
+            fingerprint,
+        });
+    }
+    first.into_values().collect()
+}
+
+/// Reads what the existing reservations took, for those that the batch may give back or ship.
+async fn load_lines(
+    connection: &mut PgConnection,
+    commands: &[Command],
+    known: &mut HashMap<Uuid, Row>,
+) -> Result<(), sqlx::Error> {
+    let needed: BTreeSet<Uuid> = commands
+        .iter()
+        .filter(|command| !matches!(command, Command::Reserve(_)))
+        .map(Command::reservation_id)
+        .filter(|id| known.get(id).is_some_and(|row| row.state == State::Held))
+        .collect();
+    if needed.is_empty() {
+        return Ok(());
+    }
+    let needed: Vec<Uuid> = needed.into_iter().collect();
+    for (reservation_id, line) in reservation_lines::find_lines(connection, &needed).await? {
+        let row = known.get_mut(&reservation_id).expect("lines of a row that was asked for");
+        row.lines.push(line);
+    }
+    Ok(())
+}
+
+fn items_to_lock(
+    commands: &[Command],
+    inserted: &HashSet<Uuid>,
+    known: &HashMap<Uuid, Row>,
+) -> Vec<String> {
+    let wanted = commands.iter().filter_map(|command| match command {
+        Command::Reserve(reserve) if inserted.contains(&reserve.reservation_id) => {
+            Some(&reserve.lines)
+        }
+        Command::Reserve(_) | Command::Release { .. } | Command::Commit { .. } => None,
+    });
+    let held = known.values().map(|row| &row.lines);
+    let items: BTreeSet<&str> =
+        wanted.chain(held).flatten().map(|Line { item_id, .. }| item_id.as_str()).collect();
+    items.into_iter().map(str::to_owned).collect()
+}
+
+/// What a row looks like before the batch is decided: as stored, or as just inserted.
+type Outset = HashMap<Uuid, (State, i64)>;
+
+fn outset(
+    first: &[NewReservation],
+    inserted: &HashSet<Uuid>,
+    known: &HashMap<Uuid, Row>,
+) -> Outset {
+    let fresh = first.iter().filter(|new| inserted.contains(&new.reservation_id));
+    let fresh = fresh.map(|new| (new.reservation_id, (new.state, new.epoch)));
+    let known = known.iter().map(|(id, row)| (*id, (row.state, row.max_epoch)));
+    fresh.chain(known).collect()
+}
+
+/// The rows whose state or epoch the batch has changed, by id.
+fn changes(before: &mut Outset, after: &HashMap<Uuid, Row>) -> Vec<RowChange> {
+    let mut changes: Vec<RowChange> = after
+        .iter()
+        .filter(|(id, row)| before.remove(id) != Some((row.state, row.max_epoch)))
+        .map(|(id, row)| RowChange {
+            reservation_id: *id,
+            state: row.state,
+            max_epoch: row.max_epoch,
+            rejection: row.rejection.clone(),
+        })
+        .collect();
+    changes.sort_by_key(|change| change.reservation_id);
+    changes
+}

@@ -1,0 +1,1 @@
+//! Table `gremlin`: what faults all replicas inject, and the counter they share.

@@ -1,0 +1,68 @@
+//! Table `inventory_transactions`: the ledger. Append-only.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// One row of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    /// Grows; newest last.
+    pub id: i64,
+    /// For whom; `None` for staff's changes.
+    pub reservation_id: Option<Uuid>,
+    /// opening | adjustment | reserve | release | commit
+    pub kind: String,
+    /// Change of what is in the warehouse.
+    pub on_hand_delta: i64,
+    /// Change of what is promised.
+    pub reserved_delta: i64,
+    /// What staff wrote.
+    pub reason: Option<String>,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// Writes down a change that staff made.
+pub async fn insert_adjustment(
+    connection: &mut PgConnection,
+    item_id: &str,
+    kind: &str,
+    on_hand_delta: i64,
+    reason: Option<&str>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "insert into inventory_transactions (item_id, kind, on_hand_delta, reserved_delta, reason)
+         values ($1, $2, $3, 0, $4)",
+        item_id,
+        kind,
+        on_hand_delta,
+        reason,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A page of one item's ledger, newest first, before `before`.
+pub async fn list_transactions(
+    connection: &mut PgConnection,
+    item_id: &str,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Transaction>, sqlx::Error> {
+    sqlx::query_as!(
+        Transaction,
+        "select id, reservation_id, kind, on_hand_delta, reserved_delta, reason, at
+         from inventory_transactions
+         where item_id = $1
+         and id < coalesce($2, 9223372036854775807)
+         order by id desc
+         limit $3",
+        item_id,
+        before,
+        limit,
+    )
+    .fetch_all(connection)
+    .await
+}
