@@ -1,1 +1,24 @@
-//! The relay: claims, drives sagas, calls inventory, records every step.
+//! The relay: claims sagas from the outbox, calls inventory for them, and records every step.
+//!
+//! One order through this crate: [`claim`] locks its message, lets the core decide and stores the
+//! intent; [`drive`] makes the call and lets the core decide on the answer; [`record`] stores that.
+//! It holds no business rule: what an answer means to the saga is `saga::transition`'s matter, what
+//! an answer *is* stands in [`inventory::classify`]. It must never make a call whose intent is not
+//! stored, and never store anything but under the epoch it claimed with.
+
+pub mod claim;
+pub mod config;
+pub mod drive;
+pub mod gate;
+pub mod in_flight;
+pub mod inventory;
+pub mod membership;
+pub mod metrics;
+pub mod record;
+mod router;
+pub mod work_loop;
+
+pub use config::Config;
+pub use record::Reach;
+pub use router::router;
+pub use work_loop::{Relay, RelayError, serve};

@@ -18,15 +18,15 @@ const TOKEN: u64 = 1_000;
 pub struct RetryBudgetConfig {
     /// Retries per hundred first tries. Default 20.
     pub percent: u32,
-    /// Retries per second that are always allowed. Default 10.
+    /// Retries per second that are always allowed. Default 100.
     pub floor_per_second: u32,
-    /// Most retries that can be saved up: the largest burst. Default 200.
+    /// Most retries that can be saved up: the largest burst. Default 1,000.
     pub saved_max: u32,
 }
 
 impl Default for RetryBudgetConfig {
     fn default() -> RetryBudgetConfig {
-        RetryBudgetConfig { percent: 20, floor_per_second: 10, saved_max: 200 }
+        RetryBudgetConfig { percent: 20, floor_per_second: 100, saved_max: 1_000 }
     }
 }
 

@@ -77,6 +77,22 @@ pub enum Change {
     Isolated,
 }
 
+impl Change {
+    /// The label in metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Change::Opened { .. } => "opened",
+            Change::HalfOpened { .. } => "half_opened",
+            Change::PermitsRaised { .. } => "permits_raised",
+            Change::ProbeStarted { .. } => "probe_started",
+            Change::ProbeEnded { .. } => "probe_ended",
+            Change::Closed { .. } => "closed",
+            Change::SlowStartEnded => "slow_start_ended",
+            Change::Isolated => "isolated",
+        }
+    }
+}
+
 /// Why a breaker opened or closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(tag = "why", rename_all = "snake_case")]

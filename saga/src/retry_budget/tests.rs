@@ -18,20 +18,20 @@ fn five_first_tries_pay_for_one_retry() {
 #[test]
 fn the_floor_pays_by_time() {
     let mut budget = RetryBudget::new(RetryBudgetConfig::default(), 5_000);
-    assert_eq!(budget.withdraw(5_000, 50), 10, "one second of the floor at the start");
-    assert_eq!(budget.next_in_ms(5_000), Some(100));
-    assert_eq!(budget.withdraw(5_099, 1), 0);
-    assert_eq!(budget.withdraw(5_100, 1), 1);
-    assert_eq!(budget.balance(7_100), 20);
-    assert_eq!(budget.next_in_ms(7_100), Some(0));
+    assert_eq!(budget.withdraw(5_000, 500), 100, "one second of the floor at the start");
+    assert_eq!(budget.next_in_ms(5_000), Some(10));
+    assert_eq!(budget.withdraw(5_009, 1), 0);
+    assert_eq!(budget.withdraw(5_010, 1), 1);
+    assert_eq!(budget.balance(7_010), 200);
+    assert_eq!(budget.next_in_ms(7_010), Some(0));
 }
 
 #[test]
 fn what_is_saved_is_bounded() {
     let mut budget = RetryBudget::new(RetryBudgetConfig::default(), 0);
     budget.record_first_tries(1_000_000);
-    assert_eq!(budget.balance(3_600_000), 200);
-    assert_eq!(budget.balance(0), 200, "a clock that goes back takes nothing");
+    assert_eq!(budget.balance(3_600_000), 1_000);
+    assert_eq!(budget.balance(0), 1_000, "a clock that goes back takes nothing");
 }
 
 #[test]

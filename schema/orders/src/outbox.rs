@@ -224,6 +224,14 @@ pub async fn lock_lost(
     Ok(known(rows))
 }
 
+/// Removes messages that have no work left.
+pub async fn remove(connection: &mut PgConnection, order_ids: &[Uuid]) -> sqlx::Result<()> {
+    sqlx::query!("delete from outbox where order_id = any($1)", order_ids)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// How much waits, and since when.
 #[derive(Debug, Clone, Default)]
 pub struct Depth {

@@ -98,7 +98,7 @@ impl OutboxChange {
 }
 
 /// The state as lists show it: null on the happy path, whose updates thereby stay HOT.
-fn listed_state(state: &State) -> Option<&'static str> {
+fn listed_state(state: State) -> Option<&'static str> {
     match state {
         State::Pending | State::Reserving { .. } | State::Confirmed => None,
         State::Queued { .. }
@@ -111,6 +111,7 @@ fn listed_state(state: &State) -> Option<&'static str> {
 
 /// Stores a batch of moves. A move is not in the answer where version or epoch were not the expected
 /// ones any more: fenced, and nothing of it is written.
+#[expect(clippy::too_many_lines, reason = "it is one statement and its twenty columns")]
 pub async fn store_moves(
     connection: &mut PgConnection,
     moves: &[Move],
@@ -128,7 +129,7 @@ pub async fn store_moves(
     let reasons: Vec<Option<&str>> = columns.iter().map(|c| c.reason.as_deref()).collect();
     let causes: Vec<Option<&str>> = columns.iter().map(|c| c.cause.as_deref()).collect();
     let reservations: Vec<Uuid> = columns.iter().map(|c| c.reservation_id).collect();
-    let listed: Vec<Option<&str>> = moves.iter().map(|m| listed_state(&m.saga.state)).collect();
+    let listed: Vec<Option<&str>> = moves.iter().map(|m| listed_state(m.saga.state)).collect();
     let phases: Vec<&str> = moves.iter().map(|m| Phase::of(&m.event).name()).collect();
     let events: Vec<&str> = moves.iter().map(|m| m.event.name()).collect();
     let details: Vec<Option<Json<serde_json::Value>>> =

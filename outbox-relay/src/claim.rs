@@ -1,0 +1,238 @@
+//! Claiming: lock messages, let the core decide, store the intents. One transaction.
+//!
+//! When it has committed, the epoch has grown, this relay owns the sagas, and what it is about to do
+//! is on record; only then does a call go out.
+
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+
+use saga::{Effect, Event, QueueReason, Transition, plan, transition};
+use schema_orders::orders::Line;
+use schema_orders::outbox::{self, ClaimedSaga};
+use schema_orders::sagas::{LoadedSaga, Move, Moved, OutboxChange, store_moves};
+use schema_pg::Db;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::metrics;
+
+/// Crashes from which on a saga is a suspect, driven alone, so that it takes no innocent with it.
+const SUSPECT_CRASHES: i16 = 2;
+
+/// Where work comes from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// New orders above a floor.
+    Fresh {
+        /// See `schema_orders::outbox::lock_fresh`.
+        floor: Uuid,
+    },
+    /// Sagas whose time has come.
+    Due,
+    /// Sagas whose owner has fallen silent.
+    Orphaned {
+        /// Milliseconds of silence.
+        stale_ms: i64,
+        /// Innocent ones together, suspects one by one.
+        who: Orphans,
+    },
+    /// Sagas this relay owns and does not know of.
+    Lost {
+        /// What it does know of.
+        in_flight: Vec<Uuid>,
+    },
+}
+
+/// Which of the orphaned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Orphans {
+    /// Those that have not crashed a relay twice.
+    Innocent,
+    /// Those that have.
+    Suspect,
+}
+
+/// What is done with what was claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// A call is made.
+    Call,
+    /// The breaker is open: queued at once, in the same transaction, no call, no attempt burnt.
+    Queue {
+        /// The breaker's word on when to come back.
+        retry_after_ms: Option<u64>,
+    },
+}
+
+/// A call whose intent is stored.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The saga as it was stored.
+    pub loaded: LoadedSaga,
+    /// What to do.
+    pub effect: Effect,
+    /// What the order is for.
+    pub lines: Vec<Line>,
+    /// W3C trace context of the order.
+    pub traceparent: Option<String>,
+    /// Milliseconds to the order's deadline.
+    pub time_left_ms: u64,
+    /// Whether the saga comes from a relay that fell silent.
+    pub taken_over: bool,
+}
+
+/// What a claim brought.
+#[derive(Debug, Default)]
+pub struct Claimed {
+    /// Calls to make.
+    pub calls: Vec<Call>,
+    /// Moves stored on the way that may answer a waiting request.
+    pub moved: Vec<(Move, Moved)>,
+    /// Messages that were locked: fewer than asked for means that there are no more.
+    pub locked: usize,
+}
+
+/// Claims up to `limit` sagas for `relay`.
+pub async fn claim(
+    db: &Db,
+    relay: i64,
+    source: Source,
+    limit: i64,
+    fate: Fate,
+) -> Result<Claimed, sqlx::Error> {
+    let claimed = db
+        .transaction(move |connection| {
+            Box::pin(async move {
+                let locked = lock(connection, relay, &source, limit).await?;
+                if locked.is_empty() {
+                    return Ok::<_, sqlx::Error>(Claimed::default());
+                }
+                let decided: Vec<Decided> =
+                    locked.into_iter().map(|saga| decide(relay, saga)).collect();
+                match fate {
+                    Fate::Call => store(connection, decided).await,
+                    Fate::Queue { retry_after_ms } => {
+                        store_queued(connection, relay, decided, retry_after_ms).await
+                    }
+                }
+            })
+        })
+        .await?;
+    if claimed.locked > 0 {
+        let takeovers = claimed.calls.iter().filter(|call| call.taken_over).count();
+        metrics::claimed(claimed.locked, takeovers);
+    }
+    Ok(claimed)
+}
+
+async fn lock(
+    connection: &mut PgConnection,
+    relay: i64,
+    source: &Source,
+    limit: i64,
+) -> sqlx::Result<Vec<ClaimedSaga>> {
+    match source {
+        Source::Fresh { floor } => outbox::lock_fresh(connection, *floor, limit).await,
+        Source::Due => outbox::lock_due(connection, limit).await,
+        Source::Orphaned { stale_ms, who } => {
+            let crashes: RangeInclusive<i16> = match who {
+                Orphans::Innocent => 0..=SUSPECT_CRASHES - 1,
+                Orphans::Suspect => SUSPECT_CRASHES..=i16::MAX,
+            };
+            outbox::lock_orphaned(connection, *stale_ms, crashes, limit).await
+        }
+        Source::Lost { in_flight } => outbox::lock_lost(connection, relay, in_flight, limit).await,
+    }
+}
+
+/// What the core says to a claim.
+#[expect(clippy::large_enum_variant, reason = "strays are so rare that their size does not matter")]
+enum Decided {
+    Moves {
+        decided: Move,
+        call: Option<Call>,
+    },
+    /// A message without work: its saga has ended, or is parked.
+    Stray(Uuid),
+}
+
+fn decide(relay: i64, claimed: ClaimedSaga) -> Decided {
+    let ClaimedSaga { loaded, claim, time_left_ms, lines, traceparent, .. } = claimed;
+    let event = Event::Claimed { time_left_ms, claim };
+    let (saga, effects) = match transition(&plan::ORDER, &loaded.saga, &event) {
+        Ok(Transition::Moved(saga, effects)) => (saga, effects),
+        Ok(Transition::Ignored(_)) => return Decided::Stray(loaded.order_id),
+        Err(invalid) => unreachable!("every state can be claimed: {invalid}"),
+    };
+    let epoch = loaded.epoch + 1;
+    let mut decided = Move { epoch, worker: Some(relay), ..loaded.moved(saga, event, &effects, 0) };
+    let effect = effects
+        .into_iter()
+        .find(|effect| matches!(effect, Effect::ReserveStock { .. } | Effect::ReleaseStock { .. }));
+    let call = effect.map(|effect| {
+        decided.outbox = OutboxChange::Own { relay };
+        let taken_over = claim == saga::Claim::Takeover;
+        let loaded = LoadedSaga { saga, version: loaded.version + 1, epoch, ..loaded };
+        Call { loaded, effect, lines, traceparent, time_left_ms, taken_over }
+    });
+    Decided::Moves { decided, call }
+}
+
+async fn store(connection: &mut PgConnection, decided: Vec<Decided>) -> sqlx::Result<Claimed> {
+    let locked = decided.len();
+    let (mut moves, mut calls, mut strays) = (vec![], vec![], vec![]);
+    for decided in decided {
+        match decided {
+            Decided::Moves { decided, call } => {
+                moves.push(decided);
+                calls.extend(call);
+            }
+            Decided::Stray(order_id) => strays.push(order_id),
+        }
+    }
+    if !strays.is_empty() {
+        tracing::warn!(?strays, "messages without work are removed");
+        outbox::remove(connection, &strays).await?;
+    }
+    let stored = store_moves(connection, &moves).await?;
+    let mut by_order: HashMap<Uuid, Moved> =
+        stored.into_iter().map(|moved| (moved.order_id, moved)).collect();
+    calls.retain(|call| by_order.contains_key(&call.loaded.order_id));
+    let pairs = moves.into_iter().filter_map(|m| {
+        let moved = by_order.remove(&m.order_id)?;
+        Some((m, moved))
+    });
+    Ok(Claimed { calls, moved: pairs.collect(), locked })
+}
+
+/// Claims and lets go again, for a breaker that admits nothing.
+async fn store_queued(
+    connection: &mut PgConnection,
+    relay: i64,
+    decided: Vec<Decided>,
+    retry_after_ms: Option<u64>,
+) -> sqlx::Result<Claimed> {
+    let Claimed { calls, mut moved, locked } = store(&mut *connection, decided).await?;
+    let refused = calls.iter().map(|call| {
+        let event = Event::CallNotExecuted {
+            reason: QueueReason::BreakerOpen,
+            retry_after_ms,
+            jitter: rand::random(),
+        };
+        match transition(&plan::ORDER, &call.loaded.saga, &event) {
+            Ok(Transition::Moved(saga, effects)) => {
+                Move { worker: Some(relay), ..call.loaded.moved(saga, event, &effects, 0) }
+            }
+            other => unreachable!("a claimed saga can be put off: {other:?}"),
+        }
+    });
+    let refused: Vec<Move> = refused.collect();
+    let stored = store_moves(connection, &refused).await?;
+    moved.clear();
+    for row in stored {
+        if let Some(decided) = refused.iter().find(|m| m.order_id == row.order_id) {
+            moved.push((decided.clone(), row));
+        }
+    }
+    Ok(Claimed { calls: vec![], moved, locked })
+}

@@ -1,0 +1,108 @@
+//! What a relay can be told.
+
+use std::time::Duration;
+
+use saga::breaker::BreakerConfig;
+use saga::drain::DrainConfig;
+use saga::retry_budget::RetryBudgetConfig;
+
+/// Configuration of a relay. Every value has a unit, a default and bounds.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Config {
+    /// Where inventory is: http://host:port, without a path.
+    #[arg(long, env = "INVENTORY_SERVICE_URL", default_value = "http://127.0.0.1:3002")]
+    pub inventory_service_url: String,
+
+    /// Longest time one call to inventory may take, in milliseconds (100 to 60000).
+    #[arg(long, env = "RELAY_CALL_TIMEOUT_MS", default_value_t = 3_000, value_parser = clap::value_parser!(u64).range(100..=60_000))]
+    pub call_timeout_ms: u64,
+
+    /// Sagas claimed in one statement at most (1 to 1000).
+    #[arg(long, env = "RELAY_CLAIM_MAX", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub claim_max: u32,
+
+    /// Sagas in flight at most (1 to 10000).
+    #[arg(long, env = "RELAY_IN_FLIGHT_MAX", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub in_flight_max: u32,
+
+    /// Time between two heartbeats, in milliseconds (50 to 10000). An idle relay looks for work with
+    /// its heartbeat only.
+    #[arg(long, env = "RELAY_HEARTBEAT_MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(50..=10_000))]
+    pub heartbeat_ms: u64,
+
+    /// Silence after which a relay's sagas may be taken over, in milliseconds (150 to 60000).
+    /// At least twice the heartbeat. Being wrong costs a replayed call, never a wrong result.
+    #[arg(long, env = "RELAY_STALE_MS", default_value_t = 1_200, value_parser = clap::value_parser!(u64).range(150..=60_000))]
+    pub stale_ms: u64,
+
+    /// Time that calls in flight get to finish when the relay is stopped, in milliseconds (0 to 30000).
+    #[arg(long, env = "RELAY_DRAIN_MS", default_value_t = 400, value_parser = clap::value_parser!(u64).range(0..=30_000))]
+    pub drain_ms: u64,
+
+    /// Time a failed saga that staff retries has, where its deadline has passed, in seconds (1 to 604800).
+    #[arg(long, env = "ORDER_DEADLINE_S", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    pub order_deadline_s: u64,
+
+    /// Time the breaker stays open at first, in milliseconds (100 to 600000).
+    #[arg(long, env = "BREAKER_OPEN_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=600_000))]
+    pub breaker_open_ms: u64,
+
+    /// Backlog that is woken per second after the breaker closed (1 to 1000000).
+    #[arg(long, env = "RELAY_DRAIN_RATE", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub drain_rate: u32,
+
+    /// Whether inventory's batch call may be used where it is offered.
+    #[arg(long, env = "RELAY_BATCH_CALLS", default_value_t = BatchCalls::Auto)]
+    pub batch_calls: BatchCalls,
+}
+
+/// How reservations travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum BatchCalls {
+    /// In batches, until inventory says that it does not know the call.
+    Auto,
+    /// One call each: the published contract.
+    Off,
+}
+
+impl std::fmt::Display for BatchCalls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Off => "off",
+        })
+    }
+}
+
+impl Config {
+    /// The call timeout.
+    pub fn call_timeout(&self) -> Duration {
+        Duration::from_millis(self.call_timeout_ms)
+    }
+
+    /// Milliseconds a retried order has.
+    pub fn order_deadline_ms(&self) -> i64 {
+        i64::try_from(self.order_deadline_s * 1_000).expect("bounded to a week")
+    }
+
+    /// The breaker's configuration.
+    pub fn breaker(&self) -> BreakerConfig {
+        let defaults = BreakerConfig::default();
+        BreakerConfig {
+            open_ms: self.breaker_open_ms,
+            open_max_ms: defaults.open_max_ms.max(self.breaker_open_ms),
+            slow_call_ms: self.call_timeout_ms.min(defaults.slow_call_ms),
+            ..defaults
+        }
+    }
+
+    /// The retry budget's configuration.
+    pub fn retry_budget(&self) -> RetryBudgetConfig {
+        RetryBudgetConfig::default()
+    }
+
+    /// The paced drain's configuration.
+    pub fn drain(&self) -> DrainConfig {
+        DrainConfig { rate_per_second: self.drain_rate, ..DrainConfig::default() }
+    }
+}

@@ -1,0 +1,281 @@
+//! Driving claimed sagas: make the call, let the core decide on the answer, store that, go on.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
+use saga::{Effect, Event, QueueReason, Transition, plan, transition};
+use schema_orders::sagas::{LoadedSaga, Move, OutboxChange};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::claim::Call;
+use crate::gate::{Gate, GatePermit};
+use crate::inventory::{Answer, Inventory, ReserveCall};
+use crate::metrics;
+use crate::record::{Recorded, Recorder};
+
+/// Everything a batch of calls needs. Cheap to clone.
+#[derive(Clone)]
+pub struct Driver {
+    /// Whom to call.
+    pub inventory: Arc<Inventory>,
+    /// Whether to call.
+    pub gate: Arc<Gate>,
+    /// Where outcomes go.
+    pub recorder: Recorder,
+    /// This relay's id, for the journal.
+    pub relay: i64,
+}
+
+/// A call's answer, and how long it took.
+struct Answered {
+    answer: Answer,
+    took: Duration,
+}
+
+impl Driver {
+    /// Drives a batch until every saga in it is let go of or finished.
+    pub async fn drive(&self, calls: Vec<Call>) {
+        let (reserves, releases): (Vec<Call>, Vec<Call>) =
+            calls.into_iter().partition(|call| matches!(call.effect, Effect::ReserveStock { .. }));
+        let reserving = self.reserve_all(reserves);
+        let releasing = join_all(releases.into_iter().map(|call| self.run_alone(call)));
+        futures_util::join!(reserving, releasing);
+    }
+
+    /// One call after the other, for a saga whose calls do not travel in batches.
+    async fn run_alone(&self, call: Call) {
+        let mut next = Some(call);
+        while let Some(call) = next {
+            let admitted = self.admit(vec![call]).await;
+            let Some((call, mut permit)) = admitted.into_iter().next() else { return };
+            let begun = Instant::now();
+            let answer = self.call(&call).await;
+            permit.finish_one(answer.breaker_outcome());
+            next = self.settle(call, Answered { answer, took: begun.elapsed() }).await;
+        }
+    }
+
+    async fn reserve_all(&self, calls: Vec<Call>) {
+        let retries = calls.iter().filter(|call| is_retry(call)).count();
+        self.gate.record_first_tries((calls.len() - retries) as u32);
+        if calls.len() < 2 || !self.inventory.takes_batches() {
+            join_all(calls.into_iter().map(|call| self.run_alone(call))).await;
+            return;
+        }
+        let (calls, permits): (Vec<Call>, Vec<GatePermit>) =
+            self.admit(calls).await.into_iter().unzip();
+        if !calls.is_empty() {
+            self.reserve_together(calls, permits).await;
+        }
+    }
+
+    /// Asks the gate. What it refuses is queued; what it admits comes back with its permit.
+    async fn admit(&self, calls: Vec<Call>) -> Vec<(Call, GatePermit)> {
+        let mut admitted = Vec::with_capacity(calls.len());
+        let mut refused = FuturesUnordered::new();
+        for call in calls {
+            if is_retry(&call)
+                && let Err(retry_in_ms) = self.gate.withdraw_retry()
+            {
+                metrics::retry_refused();
+                refused.push(self.put_off(call, QueueReason::Throttled, retry_in_ms));
+                continue;
+            }
+            match self.gate.acquire(1) {
+                Ok(permit) => admitted.push((call, permit)),
+                Err(refusal) => {
+                    let reason = QueueReason::BreakerOpen;
+                    refused.push(self.put_off(call, reason, refusal.retry_in_ms));
+                }
+            }
+        }
+        while refused.next().await.is_some() {}
+        admitted
+    }
+
+    async fn put_off(&self, call: Call, reason: QueueReason, retry_after_ms: Option<u64>) {
+        let event = Event::CallNotExecuted { reason, retry_after_ms, jitter: rand::random() };
+        self.store(&call, event, None).await;
+    }
+
+    /// One request for all; each answer is settled as it comes in.
+    async fn reserve_together(&self, calls: Vec<Call>, permits: Vec<GatePermit>) {
+        let begun = Instant::now();
+        let (answers, mut answered) = mpsc::unbounded_channel();
+        let requests: Vec<ReserveCall<'_>> =
+            calls.iter().map(|call| self.reserve_call(call)).collect();
+        let request = self.inventory.reserve_batch(&requests, |id, answer| {
+            // The receiver lives as long as this future.
+            let _ = answers.send((id, Answered { answer, took: begun.elapsed() }));
+        });
+        let mut waiting: HashMap<Uuid, (Call, GatePermit)> = calls
+            .iter()
+            .cloned()
+            .zip(permits)
+            .map(|(call, permit)| (call.loaded.saga.reservation_id, (call, permit)))
+            .collect();
+        let mut settling = FuturesUnordered::new();
+        let whole = {
+            tokio::pin!(request);
+            loop {
+                tokio::select! {
+                    biased;
+                    Some((id, answer)) = answered.recv() => {
+                        if let Some(entry) = waiting.remove(&id) {
+                            settling.push(self.finish(entry, answer));
+                        }
+                    }
+                    whole = &mut request => break whole,
+                    Some(()) = settling.next() => {}
+                }
+            }
+        };
+        drop(answers);
+        while let Some((id, answer)) = answered.recv().await {
+            if let Some(entry) = waiting.remove(&id) {
+                settling.push(self.finish(entry, answer));
+            }
+        }
+        match whole {
+            // The service knows single calls only: this batch goes again that way.
+            Err(None) => {
+                let again = waiting.into_values().map(|(call, _)| self.run_alone(call));
+                join_all(again).await;
+            }
+            ended => {
+                // What has no answer of its own: the stream was cut, or the whole was refused.
+                let answer = ended.err().flatten().unwrap_or(Answer::Unknown);
+                for entry in waiting.into_values() {
+                    let answered = Answered { answer: answer.clone(), took: begun.elapsed() };
+                    settling.push(self.finish(entry, answered));
+                }
+            }
+        }
+        while settling.next().await.is_some() {}
+    }
+
+    async fn finish(&self, (call, mut permit): (Call, GatePermit), answered: Answered) {
+        permit.finish_one(answered.answer.breaker_outcome());
+        drop(permit);
+        if let Some(next) = self.settle(call, answered).await {
+            Box::pin(self.run_alone(next)).await;
+        }
+    }
+
+    async fn call(&self, call: &Call) -> Answer {
+        if let Effect::ReleaseStock { reservation_id } = call.effect {
+            let loaded = &call.loaded;
+            return self.inventory.release(reservation_id, loaded.order_id, loaded.epoch).await;
+        }
+        self.inventory.reserve(&self.reserve_call(call)).await
+    }
+
+    fn reserve_call<'a>(&self, call: &'a Call) -> ReserveCall<'a> {
+        let timeout_ms = self.inventory.call_timeout().as_millis() as u64;
+        ReserveCall {
+            reservation_id: call.loaded.saga.reservation_id,
+            order_id: call.loaded.order_id,
+            epoch: call.loaded.epoch,
+            deadline_ms: timeout_ms.min(call.time_left_ms.max(1)),
+            lines: &call.lines,
+        }
+    }
+
+    /// Tells the core what was answered and stores its decision. `Some`: it wants a further call.
+    async fn settle(&self, call: Call, answered: Answered) -> Option<Call> {
+        let releasing = matches!(call.effect, Effect::ReleaseStock { .. });
+        let action = if releasing { "release_stock" } else { "reserve_stock" };
+        metrics::call_ended(action, answered.answer.name(), answered.took.as_secs_f64());
+        let Some(event) = event_of(&call.effect, &answered.answer) else {
+            metrics::fenced("inventory");
+            return None;
+        };
+        if call.loaded.saga.state.doubt().is_in_doubt() && !answered.answer.leaves_doubt() {
+            metrics::ambiguity_resolved(answered.answer.name());
+        }
+        self.store(&call, event, Some(answered.took)).await
+    }
+
+    async fn store(&self, call: &Call, event: Event, took: Option<Duration>) -> Option<Call> {
+        let (saga, effects) = match transition(&plan::ORDER, &call.loaded.saga, &event) {
+            Ok(Transition::Moved(saga, effects)) => (saga, effects),
+            Ok(Transition::Ignored(why)) => {
+                tracing::debug!(order_id = %call.loaded.order_id, ?why, "nothing to do");
+                return None;
+            }
+            Err(error) => {
+                tracing::error!(order_id = %call.loaded.order_id, %error, "a bug in the relay");
+                return None;
+            }
+        };
+        let mut decided = Move {
+            worker: Some(self.relay),
+            took_ms: took.map(|took| i32::try_from(took.as_millis()).unwrap_or(i32::MAX)),
+            ..call.loaded.moved(saga, event, &effects, 0)
+        };
+        let effect = effects.into_iter().find(|effect| {
+            matches!(effect, Effect::ReserveStock { .. } | Effect::ReleaseStock { .. })
+        });
+        if effect.is_some() {
+            decided.outbox = OutboxChange::Keep;
+        }
+        match self.recorder.record(decided).await {
+            Recorded::Stored(moved) => effect.map(|effect| Call {
+                loaded: LoadedSaga { saga, version: moved.version, ..call.loaded.clone() },
+                effect,
+                ..call.clone()
+            }),
+            Recorded::Fenced | Recorded::Dropped => None,
+        }
+    }
+}
+
+impl Answer {
+    /// Whether the outcome stays unknown.
+    fn leaves_doubt(&self) -> bool {
+        matches!(self, Self::Unknown | Self::NotExecuted { .. } | Self::ContractBroken { .. })
+    }
+}
+
+/// A retry of a call that was executed, or may have been. The replay of a saga that was taken over is
+/// not one: its relay failed, not inventory.
+fn is_retry(call: &Call) -> bool {
+    !call.taken_over && call.loaded.saga.attempt > 0
+}
+
+/// The event an answer stands for; `None`: fenced, stop silently.
+fn event_of(effect: &Effect, answer: &Answer) -> Option<Event> {
+    let releasing = matches!(effect, Effect::ReleaseStock { .. });
+    Some(match *answer {
+        Answer::Done | Answer::Tombstoned if releasing => Event::StepReleased,
+        Answer::Done => Event::StepDone,
+        Answer::Tombstoned => Event::StepTombstoned,
+        Answer::Rejected(_) if releasing => Event::ContractBroken,
+        Answer::Rejected(reason) => Event::StepRejected { reason },
+        Answer::Stale => return None,
+        Answer::ContractBroken { .. } => Event::ContractBroken,
+        Answer::NotExecuted { retry_after_ms, throttled } => Event::CallNotExecuted {
+            reason: if throttled { QueueReason::Throttled } else { QueueReason::Backoff },
+            retry_after_ms,
+            jitter: rand::random(),
+        },
+        Answer::Unknown => Event::CallUnknown { jitter: rand::random() },
+    })
+}
+
+/// What a relay that stops says of calls whose answer it did not wait for.
+pub fn given_up(loaded: &LoadedSaga, relay: i64) -> Option<Move> {
+    let event = Event::CallUnknown { jitter: 0 };
+    match transition(&plan::ORDER, &loaded.saga, &event) {
+        Ok(Transition::Moved(saga, effects)) => {
+            let decided = loaded.moved(saga, event, &effects, 0);
+            Some(Move { worker: Some(relay), epoch: loaded.epoch + 1, ..decided })
+        }
+        Ok(Transition::Ignored(_)) | Err(_) => None,
+    }
+}

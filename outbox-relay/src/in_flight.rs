@@ -1,0 +1,69 @@
+//! The sagas that this relay knows it holds. What it owns and does not know of is a claim whose commit
+//! got no answer, and is swept up.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use uuid::Uuid;
+
+use crate::metrics;
+
+/// The order ids a relay holds now. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct InFlight(Arc<Mutex<HashSet<Uuid>>>);
+
+/// Lets go of what it holds when it is dropped.
+pub struct Held {
+    in_flight: InFlight,
+    order_ids: Vec<Uuid>,
+}
+
+impl InFlight {
+    /// Holds these until the guard is dropped.
+    pub fn hold(&self, order_ids: impl Iterator<Item = Uuid>) -> Held {
+        let order_ids: Vec<Uuid> = order_ids.collect();
+        let mut held = self.0.lock().expect("nothing panics under this lock");
+        held.extend(&order_ids);
+        metrics::in_flight(held.len());
+        Held { in_flight: self.clone(), order_ids }
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.0.lock().expect("nothing panics under this lock").len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Which ones.
+    pub fn ids(&self) -> Vec<Uuid> {
+        self.0.lock().expect("nothing panics under this lock").iter().copied().collect()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut held = self.in_flight.0.lock().expect("nothing panics under this lock");
+        for id in &self.order_ids {
+            held.remove(id);
+        }
+        metrics::in_flight(held.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holds_until_the_guard_is_dropped() {
+        let in_flight = InFlight::default();
+        let held = in_flight.hold([Uuid::from_u128(1), Uuid::from_u128(2)].into_iter());
+        assert_eq!(in_flight.len(), 2);
+        drop(held);
+        assert!(in_flight.is_empty());
+    }
+}

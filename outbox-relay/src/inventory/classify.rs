@@ -1,0 +1,149 @@
+//! What an answer from inventory means (protocol.md section 3). Pure.
+
+use saga::Rejection;
+use saga::breaker::Outcome;
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// Where our problem types live; a problem of another type is somebody else's page.
+const PROBLEM_TYPES: &str = "https://valerix.dev/problems/";
+
+/// What came of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Reserved, or released.
+    Done,
+    /// A definitive no.
+    Rejected(Rejection),
+    /// The reservation had been released.
+    Tombstoned,
+    /// Another relay holds the saga now.
+    Stale,
+    /// Nobody who keeps the contract answers like this.
+    ContractBroken {
+        /// The status.
+        status: u16,
+        /// The problem's code, where there is one.
+        code: Option<String>,
+    },
+    /// Nothing was executed.
+    NotExecuted {
+        /// The service asked for patience, and for how long.
+        retry_after_ms: Option<u64>,
+        /// Whether it answered at all.
+        throttled: bool,
+    },
+    /// It may have been executed.
+    Unknown,
+}
+
+#[derive(Deserialize, Default)]
+struct ProblemBody {
+    #[serde(default, rename = "type")]
+    kind: String,
+}
+
+#[derive(Deserialize)]
+struct ReservationBody {
+    reservation_id: Uuid,
+    state: String,
+}
+
+impl Answer {
+    /// What the breaker counts. A definitive no is a success of the service.
+    pub fn breaker_outcome(&self) -> Outcome {
+        match self {
+            Self::Done
+            | Self::Rejected(_)
+            | Self::Tombstoned
+            | Self::Stale
+            | Self::ContractBroken { .. } => Outcome::Answered,
+            Self::NotExecuted { .. } | Self::Unknown => Outcome::Failed,
+        }
+    }
+
+    /// The label in metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Rejected(_) => "rejected",
+            Self::Tombstoned => "tombstoned",
+            Self::Stale => "stale_epoch",
+            Self::ContractBroken { .. } => "contract_error",
+            Self::NotExecuted { .. } => "not_executed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// The answer to a reserve.
+pub fn reserve(id: Uuid, status: u16, retry_after_ms: Option<u64>, body: &[u8]) -> Answer {
+    let code = problem_code(body);
+    match (status, code.as_deref()) {
+        (200 | 201, _) => match serde_json::from_slice::<ReservationBody>(body) {
+            Ok(held) if held.reservation_id == id && is_held(&held.state) => Answer::Done,
+            // A 2xx whose body is not what it should be proves nothing.
+            _ => Answer::Unknown,
+        },
+        (409, Some("insufficient-stock")) => Answer::Rejected(Rejection::InsufficientStock),
+        (404, Some("unknown-item")) => Answer::Rejected(Rejection::UnknownItem),
+        (410, Some("reservation-tombstoned")) => Answer::Tombstoned,
+        (412, Some("stale-epoch")) => Answer::Stale,
+        _ => otherwise(status, retry_after_ms, code),
+    }
+}
+
+/// The answer to a release.
+pub fn release(status: u16, retry_after_ms: Option<u64>, body: &[u8]) -> Answer {
+    let code = problem_code(body);
+    match (status, code.as_deref()) {
+        (200 | 204, _) => Answer::Done,
+        (412, Some("stale-epoch")) => Answer::Stale,
+        _ => otherwise(status, retry_after_ms, code),
+    }
+}
+
+/// A refusal of a batch as a whole. It is not an entry's answer: never a definitive no.
+pub fn whole_batch(status: u16, retry_after_ms: Option<u64>, body: &[u8]) -> Answer {
+    otherwise(status, retry_after_ms, problem_code(body))
+}
+
+/// Whether a service that knows only the single calls answered a batch call.
+pub fn is_unknown_call(status: u16, body: &[u8]) -> bool {
+    match status {
+        404 => problem_code(body).is_none_or(|code| code == "not-found"),
+        405 | 501 => true,
+        _ => false,
+    }
+}
+
+/// A request that got no answer.
+pub fn failed(error: &reqwest::Error) -> Answer {
+    if error.is_connect() || error.is_builder() {
+        Answer::NotExecuted { retry_after_ms: None, throttled: false }
+    } else {
+        Answer::Unknown
+    }
+}
+
+fn otherwise(status: u16, retry_after_ms: Option<u64>, code: Option<String>) -> Answer {
+    match (status, retry_after_ms) {
+        (429, _) | (503, Some(_)) => Answer::NotExecuted { retry_after_ms, throttled: true },
+        // 408: the service gave up reading; 425: it asks for a replay. Neither says what was done.
+        (408 | 425, _) => Answer::Unknown,
+        (400..=499, _) => Answer::ContractBroken { status, code },
+        _ => Answer::Unknown,
+    }
+}
+
+fn is_held(state: &str) -> bool {
+    matches!(state, "held" | "committed")
+}
+
+fn problem_code(body: &[u8]) -> Option<String> {
+    let problem: ProblemBody = serde_json::from_slice(body).ok()?;
+    problem.kind.strip_prefix(PROBLEM_TYPES).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests;

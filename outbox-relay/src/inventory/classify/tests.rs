@@ -1,0 +1,64 @@
+use super::*;
+
+const ID: Uuid = Uuid::from_u128(5);
+
+fn problem(code: &str) -> String {
+    format!(r#"{{"type":"{PROBLEM_TYPES}{code}","title":"t","status":409}}"#)
+}
+
+fn check(status: u16, retry_after_ms: Option<u64>, body: &str, expected: &Answer) {
+    assert_eq!(&reserve(ID, status, retry_after_ms, body.as_bytes()), expected, "{status} {body}");
+}
+
+#[test]
+fn every_answer_has_its_class() {
+    let held = format!(r#"{{"reservation_id":"{ID}","state":"held","more":1}}"#);
+    check(201, None, &held, &Answer::Done);
+    check(200, None, &held, &Answer::Done);
+    check(
+        409,
+        None,
+        &problem("insufficient-stock"),
+        &Answer::Rejected(Rejection::InsufficientStock),
+    );
+    check(404, None, &problem("unknown-item"), &Answer::Rejected(Rejection::UnknownItem));
+    check(410, None, &problem("reservation-tombstoned"), &Answer::Tombstoned);
+    check(412, None, &problem("stale-epoch"), &Answer::Stale);
+    let throttled = Answer::NotExecuted { retry_after_ms: Some(2_000), throttled: true };
+    check(429, Some(2_000), "", &throttled);
+    check(503, Some(2_000), "", &throttled);
+}
+
+#[test]
+fn a_proxys_page_is_never_a_definitive_no() {
+    for status in [404, 409, 410, 412] {
+        let broken = Answer::ContractBroken { status, code: None };
+        check(status, None, "<html>nginx</html>", &broken);
+    }
+    let other = Answer::ContractBroken { status: 409, code: Some("reservation-committed".into()) };
+    check(409, None, &problem("reservation-committed"), &other);
+}
+
+#[test]
+fn whatever_may_have_been_executed_is_unknown() {
+    for status in [500, 502, 503, 504, 408, 302] {
+        check(status, None, "", &Answer::Unknown);
+    }
+    for body in
+        ["", "{}", r#"{"reservation_id":"00000000-0000-0000-0000-000000000006","state":"held"}"#]
+    {
+        check(201, None, body, &Answer::Unknown);
+    }
+    let rejected = format!(r#"{{"reservation_id":"{ID}","state":"rejected"}}"#);
+    check(200, None, &rejected, &Answer::Unknown);
+}
+
+#[test]
+fn a_refused_batch_is_no_entrys_answer() {
+    let body = problem("insufficient-stock");
+    let broken = Answer::ContractBroken { status: 409, code: Some("insufficient-stock".into()) };
+    assert_eq!(whole_batch(409, None, body.as_bytes()), broken);
+    assert!(is_unknown_call(404, b"<html>"));
+    assert!(is_unknown_call(405, b""));
+    assert!(!is_unknown_call(404, problem("unknown-item").as_bytes()));
+}

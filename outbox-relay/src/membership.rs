@@ -1,0 +1,124 @@
+//! Membership: one heartbeat per relay, and a look at the others' and at the work list with it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use schema_orders::relays::{self, Beat};
+use schema_pg::Db;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::Config;
+
+/// The newest beat and its number, so that each is acted on once.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Seen {
+    /// Counts up; 0: none yet.
+    pub number: u64,
+    /// What it saw.
+    pub beat: Option<Beat>,
+}
+
+impl Seen {
+    /// Whether the work loop should look: something is due, or a member has fallen silent.
+    pub fn has_work(&self) -> bool {
+        self.beat.is_some_and(|beat| {
+            beat.fresh_work || beat.others_stale || beat.next_due_ms.is_some_and(|due| due <= 0)
+        })
+    }
+}
+
+/// This relay's membership. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    id: Arc<AtomicI64>,
+    name: Arc<str>,
+    url: Option<Arc<str>>,
+}
+
+impl Membership {
+    /// Registers this relay, trying until the database answers or the relay is stopped.
+    pub async fn join(
+        db: &Db,
+        url: Option<String>,
+        stop: &CancellationToken,
+    ) -> Result<Option<Self>, sqlx::Error> {
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let host = if host.trim().is_empty() { "localhost" } else { host.trim() };
+        let name: Arc<str> = format!("{host}/{}", std::process::id()).into();
+        let url: Option<Arc<str>> = url.map(Into::into);
+        let membership = Self { id: Arc::new(AtomicI64::new(0)), name, url };
+        loop {
+            match membership.register(db).await {
+                Ok(()) => return Ok(Some(membership)),
+                Err(error) if schema_pg::classify(&error) == schema_pg::Class::Bug => {
+                    return Err(error);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot join yet");
+                    let pause = tokio::time::sleep(Duration::from_millis(500));
+                    if stop.run_until_cancelled(pause).await.is_none() {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The id that claims carry.
+    pub fn id(&self) -> i64 {
+        self.id.load(Ordering::Relaxed)
+    }
+
+    async fn register(&self, db: &Db) -> Result<(), sqlx::Error> {
+        let (name, url) = (Arc::clone(&self.name), self.url.clone());
+        let id = db
+            .transaction(move |c| {
+                Box::pin(async move { relays::join(c, &name, url.as_deref()).await })
+            })
+            .await?;
+        self.id.store(id, Ordering::Relaxed);
+        tracing::info!(relay = id, name = %self.name, "joined");
+        Ok(())
+    }
+
+    /// Beats until `stop`; what each beat saw goes into `seen`.
+    pub async fn keep_beating(
+        &self,
+        db: &Db,
+        config: &Config,
+        seen: &watch::Sender<Seen>,
+        stop: &CancellationToken,
+    ) {
+        let stale_ms = i64::try_from(config.stale_ms).expect("bounded to a minute");
+        let mut due = tokio::time::interval(Duration::from_millis(config.heartbeat_ms));
+        due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while stop.run_until_cancelled(due.tick()).await.is_some() {
+            let id = self.id();
+            let beat = db.read(move |c| Box::pin(relays::beat(c, id, stale_ms))).await;
+            match beat {
+                Ok(Beat { member: false, .. }) => {
+                    tracing::warn!(relay = id, "was silent for too long and taken for dead");
+                    if let Err(error) = self.register(db).await {
+                        tracing::warn!(%error, "cannot join again yet");
+                    }
+                }
+                Ok(beat) => {
+                    seen.send_modify(|seen| {
+                        *seen = Seen { number: seen.number + 1, beat: Some(beat) };
+                    });
+                }
+                Err(error) => tracing::warn!(%error, "no heartbeat"),
+            }
+        }
+    }
+
+    /// Leaves the list: nobody needs to wait for this relay's silence.
+    pub async fn leave(&self, db: &Db) {
+        let id = self.id();
+        if let Err(error) = db.read(move |c| Box::pin(relays::leave(c, id))).await {
+            tracing::warn!(%error, "could not leave; the others will notice the silence");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Storing outcomes: many calls' moves share one transaction (group commit).
+//!
+//! An outcome is stored under the version and epoch it was decided on, so storing it again after an
+//! unanswered commit is harmless: the second time it is fenced.
+
+use std::time::Duration;
+
+use schema_orders::hints::{self, Hints, SETTLED_CHANNEL, Settled};
+use schema_orders::sagas::{Move, Moved, store_moves};
+use schema_pg::{BatchConfig, BatchError, Batcher, Class, Db, classify};
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics;
+
+const BATCH: BatchConfig =
+    BatchConfig { name: "outcomes", rows_max: 512, flushes_max: 2, queue_max: 20_000 };
+/// First and longest pause before an outcome is stored again.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(25), Duration::from_secs(1));
+
+/// What became of an outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recorded {
+    /// Stored.
+    Stored(Moved),
+    /// The saga had moved on: stop, touch nothing.
+    Fenced,
+    /// Not stored, and the relay is stopping, or the row is refused. Whoever claims the saga next
+    /// replays the call.
+    Dropped,
+}
+
+/// Stores outcomes. Cheap to clone.
+#[derive(Clone)]
+pub struct Recorder {
+    batcher: Batcher<Move, Recorded>,
+}
+
+/// How sagas that have settled are told to other processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Everyone who waits is in this process.
+    ThisProcess,
+    /// Order services in other processes listen on a channel.
+    OtherProcesses,
+}
+
+impl Recorder {
+    /// Starts the batcher. `hints` gets what has settled, after it has been committed.
+    pub fn start(db: Db, hints: Hints, reach: Reach, stop: CancellationToken) -> Self {
+        let batcher = Batcher::start(BATCH, move |moves| {
+            let (db, hints, stop) = (db.clone(), hints.clone(), stop.clone());
+            Box::pin(async move { flush(&db, &hints, reach, &stop, moves).await })
+        });
+        Self { batcher }
+    }
+
+    /// Stores one move and waits until it is durable.
+    pub async fn record(&self, decided: Move) -> Recorded {
+        match self.batcher.submit(decided).await {
+            Ok(recorded) => recorded,
+            Err(BatchError::Overloaded | BatchError::Lost) => Recorded::Dropped,
+        }
+    }
+}
+
+async fn flush(
+    db: &Db,
+    hints: &Hints,
+    reach: Reach,
+    stop: &CancellationToken,
+    moves: Vec<Move>,
+) -> Vec<Recorded> {
+    let recorded = match store(db, reach, stop, moves.clone()).await {
+        Ok(recorded) => recorded,
+        Err(Class::BadInput | Class::Conflict | Class::Bug) if moves.len() > 1 => {
+            one_by_one(db, reach, stop, moves.clone()).await
+        }
+        Err(_) => vec![Recorded::Dropped; moves.len()],
+    };
+    tell(hints, &moves, &recorded);
+    recorded
+}
+
+/// One bad row must not take the others with it.
+async fn one_by_one(
+    db: &Db,
+    reach: Reach,
+    stop: &CancellationToken,
+    moves: Vec<Move>,
+) -> Vec<Recorded> {
+    let mut recorded = Vec::with_capacity(moves.len());
+    for decided in moves {
+        let mut one = store(db, reach, stop, vec![decided]).await.unwrap_or_default();
+        recorded.push(one.pop().unwrap_or(Recorded::Dropped));
+    }
+    recorded
+}
+
+/// Stores until it is answered, refused, or the relay stops.
+async fn store(
+    db: &Db,
+    reach: Reach,
+    stop: &CancellationToken,
+    moves: Vec<Move>,
+) -> Result<Vec<Recorded>, Class> {
+    let mut pause = PAUSE.0;
+    loop {
+        let attempt = moves.clone();
+        let stored = db
+            .transaction(move |connection| {
+                Box::pin(async move {
+                    let stored = store_moves(connection, &attempt).await?;
+                    let settles = attempt.iter().any(answers_a_request);
+                    if reach == Reach::OtherProcesses && settles {
+                        hints::notify(connection, SETTLED_CHANNEL).await?;
+                    }
+                    Ok::<_, sqlx::Error>(stored)
+                })
+            })
+            .await;
+        let error = match stored {
+            Ok(stored) => return Ok(in_order(&moves, stored)),
+            Err(error) => error,
+        };
+        match classify(&error) {
+            Class::Retry | Class::RetryAlarm | Class::DropConnection => {
+                tracing::warn!(%error, moves = moves.len(), "outcomes cannot be stored yet");
+                if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                    return Ok(vec![Recorded::Dropped; moves.len()]);
+                }
+                pause = (pause * 2).min(PAUSE.1);
+            }
+            class @ (Class::BadInput | Class::Conflict | Class::Bug) => {
+                tracing::error!(%error, moves = moves.len(), "outcomes were refused");
+                return Err(class);
+            }
+        }
+    }
+}
+
+fn in_order(moves: &[Move], stored: Vec<Moved>) -> Vec<Recorded> {
+    let mut by_order: std::collections::HashMap<_, _> =
+        stored.into_iter().map(|moved| (moved.order_id, moved)).collect();
+    let recorded = moves.iter().map(|decided| {
+        let Some(moved) = by_order.remove(&decided.order_id) else {
+            metrics::fenced("version");
+            return Recorded::Fenced;
+        };
+        metrics::moved(decided.saga.state.name());
+        Recorded::Stored(moved)
+    });
+    recorded.collect()
+}
+
+/// Whether a request may be waiting for this state (see `schema_orders::sagas::find_settled`).
+fn answers_a_request(decided: &Move) -> bool {
+    use saga::{QueueReason, State};
+    match decided.saga.state {
+        State::Confirmed | State::Failed { .. } | State::Cancelled | State::Parked { .. } => true,
+        State::Queued { reason, .. } => reason == QueueReason::BreakerOpen,
+        State::Pending | State::Reserving { .. } | State::Releasing { .. } => false,
+    }
+}
+
+fn tell(hints: &Hints, moves: &[Move], recorded: &[Recorded]) {
+    if hints.settled.receiver_count() == 0 {
+        return;
+    }
+    let settled = moves.iter().zip(recorded).filter_map(|(decided, recorded)| match recorded {
+        Recorded::Stored(moved) if answers_a_request(decided) => Some(settled_of(decided, moved)),
+        Recorded::Stored(_) | Recorded::Fenced | Recorded::Dropped => None,
+    });
+    let settled: Vec<Settled> = settled.collect();
+    if !settled.is_empty() {
+        // Nobody listening any more is no fault.
+        let _ = hints.settled.send(settled.into());
+    }
+}
+
+/// What a waiting request is told of a move.
+pub fn settled_of(decided: &Move, moved: &Moved) -> Settled {
+    let columns = schema_orders::sagas::SagaColumns::from(&decided.saga);
+    Settled {
+        order_id: moved.order_id,
+        state: columns.state,
+        reason: columns.reason,
+        version: moved.version,
+        updated_at: moved.updated_at,
+    }
+}
+
+/// Tells waiting requests of moves that were stored elsewhere than here.
+pub fn tell_stored(hints: &Hints, decided: &[(Move, Moved)]) {
+    let settled = decided.iter().filter(|(m, _)| answers_a_request(m));
+    let settled: Vec<Settled> = settled.map(|(m, moved)| settled_of(m, moved)).collect();
+    if !settled.is_empty() && hints.settled.receiver_count() > 0 {
+        let _ = hints.settled.send(settled.into());
+    }
+}

@@ -1,0 +1,411 @@
+//! The relay's loop: look for work, claim it, drive it; and in between take over from the silent.
+//!
+//! Polling is the truth. A hint, from this process or over a channel, only makes the next look
+//! come sooner; without any, a busy relay looks again at once and an idle one at its heartbeat.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use schema_orders::hints::{Hints, WORK_CHANNEL};
+use schema_orders::outbox;
+use schema_orders::relays;
+use schema_orders::sagas::store_moves;
+use schema_pg::Db;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::claim::{Call, Claimed, Fate, Orphans, Source, claim};
+use crate::drive::{Driver, given_up};
+use crate::gate::Gate;
+use crate::in_flight::InFlight;
+use crate::inventory::{Inventory, InventoryUrlError};
+use crate::membership::{Membership, Seen};
+use crate::record::{Reach, Recorder, tell_stored};
+use crate::{Config, metrics};
+
+/// How far below the newest claimed order the next scan starts: orders are made before they are
+/// committed, and not on one clock.
+const FLOOR_LAG_MS: u64 = 250;
+/// The scan from the very beginning takes at most this share of the time.
+const FULL_SCAN_SHARE: u32 = 20;
+/// A full scan happens at least this often while there is work.
+const FULL_SCAN_EVERY: Duration = Duration::from_secs(1);
+/// The least often that a relay looks for sagas it holds and does not know of.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// The first pause of a relay that found nothing; it doubles.
+const POLL_MIN: Duration = Duration::from_millis(2);
+/// From this pause on the heartbeat looks for it, which costs no query of its own.
+const POLL_MAX: Duration = Duration::from_millis(100);
+
+/// Why a relay ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Inventory(#[from] InventoryUrlError),
+    /// The database refused something it never should.
+    #[error("the orders database does not look as it should; run `valerix migrate`")]
+    Database(#[from] sqlx::Error),
+}
+
+/// A running relay, for those in its process who look at it.
+#[derive(Clone, Debug)]
+pub struct Relay {
+    config: Arc<Config>,
+    db: Db,
+    hints: Hints,
+    gate: Arc<Gate>,
+    inventory: Arc<Inventory>,
+    in_flight: InFlight,
+    reach: Reach,
+}
+
+/// Runs a relay until `stop`, then hands over.
+pub async fn serve(
+    relay: Relay,
+    url: Option<String>,
+    stop: CancellationToken,
+) -> Result<(), RelayError> {
+    let Some(membership) = Membership::join(&relay.db, url, &stop).await? else { return Ok(()) };
+    // Outcomes are still stored while the loop has stopped and calls in flight come back.
+    let abandon = CancellationToken::new();
+    let recorder =
+        Recorder::start(relay.db.clone(), relay.hints.clone(), relay.reach, abandon.clone());
+    let (seen, looks) = watch::channel(Seen::default());
+    let tasks = TaskTracker::new();
+    let beating = {
+        let (relay, membership, abandon) = (relay.clone(), membership.clone(), abandon.clone());
+        tokio::spawn(async move {
+            membership.keep_beating(&relay.db, &relay.config, &seen, &abandon).await;
+        })
+    };
+    let listening = (relay.reach == Reach::OtherProcesses).then(|| {
+        let (relay, stop) = (relay.clone(), stop.clone());
+        tokio::spawn(async move { relay.listen(&stop).await })
+    });
+    let mut work = Work::new(relay.clone(), membership.clone(), recorder, tasks.clone(), looks);
+    work.run(&stop).await;
+    tasks.close();
+    let drain = Duration::from_millis(relay.config.drain_ms);
+    if tokio::time::timeout(drain, tasks.wait()).await.is_err() {
+        tracing::info!(sagas = relay.in_flight.len(), "handing over calls in flight");
+    }
+    abandon.cancel();
+    work.hand_over().await;
+    membership.leave(&relay.db).await;
+    // They end by the token; a panic in them has been reported by the runtime.
+    let _ = beating.await;
+    if let Some(listening) = listening {
+        let _ = listening.await;
+    }
+    Ok(())
+}
+
+impl Relay {
+    /// A relay that has not started yet.
+    pub fn new(config: Config, db: Db, hints: Hints, reach: Reach) -> Result<Self, RelayError> {
+        let inventory = Arc::new(Inventory::new(&config)?);
+        let gate = Gate::new(&config, rand::random());
+        Ok(Self {
+            config: Arc::new(config),
+            db,
+            hints,
+            gate,
+            inventory,
+            in_flight: InFlight::default(),
+            reach,
+        })
+    }
+
+    /// Its gate: breaker, retry budget, drain.
+    pub fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// Sagas it holds now.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// Has the loop look at once.
+    pub fn wake(&self) {
+        self.hints.work.notify_one();
+    }
+
+    /// Measures the work list, for metrics and people.
+    pub async fn measure(&self) -> Result<outbox::Depth, sqlx::Error> {
+        let depth = self.db.read(|c| Box::pin(outbox::measure_depth(c))).await?;
+        let waiting = u64::try_from(depth.waiting).unwrap_or(0);
+        let estimate = self.gate.drain_estimate(waiting);
+        metrics::depth(&depth, estimate.map_or(0.0, |e| e.done_in_ms as f64 / 1_000.0));
+        Ok(depth)
+    }
+
+    /// Turns notifications into hints. A lost connection costs speed only.
+    async fn listen(&self, stop: &CancellationToken) {
+        let listening = async {
+            loop {
+                if let Ok(mut listener) =
+                    sqlx::postgres::PgListener::connect_with(self.db.pool()).await
+                    && listener.listen(WORK_CHANNEL).await.is_ok()
+                {
+                    while listener.recv().await.is_ok() {
+                        self.hints.work.notify_one();
+                    }
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        };
+        stop.run_until_cancelled(listening).await;
+    }
+}
+
+/// The loop's own state.
+struct Work {
+    relay: Relay,
+    membership: Membership,
+    recorder: Recorder,
+    tasks: TaskTracker,
+    looks: watch::Receiver<Seen>,
+    floor: Uuid,
+    full_scan_at: Instant,
+    sweep_at: Instant,
+    beat_handled: u64,
+}
+
+impl Work {
+    fn new(
+        relay: Relay,
+        membership: Membership,
+        recorder: Recorder,
+        tasks: TaskTracker,
+        looks: watch::Receiver<Seen>,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            relay,
+            membership,
+            recorder,
+            tasks,
+            looks,
+            floor: Uuid::nil(),
+            full_scan_at: now,
+            sweep_at: now,
+            beat_handled: 0,
+        }
+    }
+
+    async fn run(&mut self, stop: &CancellationToken) {
+        let mut pause = POLL_MIN;
+        while !stop.is_cancelled() {
+            match self.look().await {
+                Ok(true) => pause = POLL_MIN,
+                Ok(false) => {
+                    let waited = self.wait(pause);
+                    if stop.run_until_cancelled(waited).await.is_none() {
+                        return;
+                    }
+                    pause = (pause * 2).min(POLL_MAX);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot claim just now");
+                    // The commit may have gone through: look for sagas held without knowing.
+                    self.sweep_at = Instant::now();
+                    let pause = tokio::time::sleep(Duration::from_millis(100));
+                    if stop.run_until_cancelled(pause).await.is_none() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Until a hint, the end of the pause, or, once the pause is long, a heartbeat that saw work.
+    async fn wait(&mut self, pause: Duration) {
+        let work = Arc::clone(&self.relay.hints.work);
+        let idle = pause >= POLL_MAX;
+        loop {
+            tokio::select! {
+                () = work.notified() => return,
+                () = tokio::time::sleep(pause), if !idle => return,
+                changed = self.looks.changed() => {
+                    if changed.is_err() || self.looks.borrow().has_work() {
+                        return;
+                    }
+                }
+                () = tokio::time::sleep_until(self.sweep_at.into()) => return,
+            }
+        }
+    }
+
+    /// One look at everything there may be to do. `true`: there was something, look again at once.
+    async fn look(&mut self) -> Result<bool, sqlx::Error> {
+        self.relay.gate.log_changes();
+        self.take_over().await?;
+        if self.relay.gate.reopened() {
+            let depth = self.relay.measure().await?;
+            self.relay.gate.start_drain(u64::try_from(depth.waiting).unwrap_or(0));
+        }
+        let free = self.free_places();
+        if free == 0 {
+            // Full: the next place is worth waiting for, however short.
+            tokio::time::sleep(POLL_MIN).await;
+            return Ok(true);
+        }
+        let room = self.relay.gate.room();
+        if room == 0 {
+            return self.queue_fresh(free).await;
+        }
+        let places = free.min(room);
+        let backlog_places = self.relay.gate.backlog_places(places);
+        let due = self.claim_due(backlog_places).await?;
+        let fresh = self.claim_fresh(places.saturating_sub(due), Fate::Call).await?;
+        Ok(due > 0 || fresh > 0)
+    }
+
+    fn free_places(&self) -> u32 {
+        let held = u32::try_from(self.relay.in_flight.len()).unwrap_or(u32::MAX);
+        self.relay.config.in_flight_max.saturating_sub(held).min(self.relay.config.claim_max)
+    }
+
+    async fn claim_due(&mut self, places: u32) -> Result<u32, sqlx::Error> {
+        if places == 0 {
+            return Ok(0);
+        }
+        let claimed = self.claim(Source::Due, places, Fate::Call).await?;
+        let found = self.start(claimed);
+        self.relay.gate.give_back_backlog(places.saturating_sub(found));
+        Ok(found)
+    }
+
+    async fn claim_fresh(&mut self, places: u32, fate: Fate) -> Result<u32, sqlx::Error> {
+        if places == 0 {
+            return Ok(0);
+        }
+        let begun = Instant::now();
+        let full = begun >= self.full_scan_at;
+        let floor = if full { Uuid::nil() } else { self.floor };
+        let claimed = self.claim(Source::Fresh { floor }, places, fate).await?;
+        if full {
+            let next = (begun.elapsed() * FULL_SCAN_SHARE).max(FULL_SCAN_EVERY);
+            self.full_scan_at = Instant::now() + next;
+        }
+        let moved = claimed.moved.iter().map(|(m, _)| m.order_id);
+        if let Some(newest) = moved.max() {
+            self.floor = self.floor.max(below(newest));
+        }
+        let found = u32::try_from(claimed.locked).unwrap_or(u32::MAX);
+        self.start(claimed);
+        Ok(found)
+    }
+
+    /// While nothing may be called, new orders are queued at once, so that who waits is told.
+    async fn queue_fresh(&mut self, places: u32) -> Result<bool, sqlx::Error> {
+        let retry_after_ms = self.relay.gate.refusal().and_then(|refusal| refusal.retry_in_ms);
+        let found = self.claim_fresh(places, Fate::Queue { retry_after_ms }).await?;
+        Ok(found > 0)
+    }
+
+    /// Sagas of relays that have fallen silent, and those this relay holds without knowing.
+    async fn take_over(&mut self) -> Result<(), sqlx::Error> {
+        let seen = *self.looks.borrow();
+        let news = std::mem::replace(&mut self.beat_handled, seen.number) != seen.number;
+        let others_stale = news && seen.beat.is_some_and(|beat| beat.others_stale);
+        let sweep = Instant::now() >= self.sweep_at;
+        if !others_stale && !sweep {
+            return Ok(());
+        }
+        self.sweep_at = Instant::now() + SWEEP_EVERY;
+        let stale_ms = i64::try_from(self.relay.config.stale_ms).expect("bounded to a minute");
+        let limit = self.relay.config.claim_max;
+        let lost = Source::Lost { in_flight: self.relay.in_flight.ids() };
+        let claimed = self.claim(lost, limit, Fate::Call).await?;
+        self.start(claimed);
+        loop {
+            let source = Source::Orphaned { stale_ms, who: Orphans::Innocent };
+            let claimed = self.claim(source, limit, Fate::Call).await?;
+            if self.start(claimed) < limit {
+                break;
+            }
+        }
+        // A saga that has crashed two relays is driven alone and awaited: if it does so again, it
+        // takes nobody with it.
+        let suspect = Source::Orphaned { stale_ms, who: Orphans::Suspect };
+        let claimed = self.claim(suspect, 1, Fate::Call).await?;
+        if claimed.locked > 0 {
+            self.sweep_at = Instant::now();
+            let held = self.relay.in_flight.hold(order_ids(&claimed.calls));
+            self.driver().drive(claimed.calls).await;
+            drop(held);
+        }
+        let removed = self.relay.db.read(move |c| Box::pin(relays::remove_stale(c, stale_ms * 10)));
+        if removed.await? > 0 {
+            tracing::info!("silent relays that hold nothing were taken off the list");
+        }
+        Ok(())
+    }
+
+    async fn claim(&self, source: Source, limit: u32, fate: Fate) -> Result<Claimed, sqlx::Error> {
+        let claimed =
+            claim(&self.relay.db, self.membership.id(), source, i64::from(limit), fate).await?;
+        tell_stored(&self.relay.hints, &claimed.moved);
+        Ok(claimed)
+    }
+
+    /// Drives what was claimed, beside everything else. Returns how many there were.
+    fn start(&self, claimed: Claimed) -> u32 {
+        let found = u32::try_from(claimed.locked).unwrap_or(u32::MAX);
+        if !claimed.calls.is_empty() {
+            let driver = self.driver();
+            // Held from here on, so that the next look does not take them for lost.
+            let held = self.relay.in_flight.hold(order_ids(&claimed.calls));
+            self.tasks.spawn(async move {
+                driver.drive(claimed.calls).await;
+                drop(held);
+            });
+        }
+        found
+    }
+
+    fn driver(&self) -> Driver {
+        Driver {
+            inventory: Arc::clone(&self.relay.inventory),
+            gate: Arc::clone(&self.relay.gate),
+            recorder: self.recorder.clone(),
+            relay: self.membership.id(),
+        }
+    }
+
+    /// Lets go of what is still held, in doubt, so that another relay replays it at once.
+    async fn hand_over(&self) {
+        let relay = self.membership.id();
+        let handed = self.relay.db.transaction(move |c| {
+            Box::pin(async move {
+                let held = outbox::lock_lost(c, relay, &[], i64::from(i32::MAX)).await?;
+                let moves: Vec<_> =
+                    held.iter().filter_map(|claimed| given_up(&claimed.loaded, relay)).collect();
+                Ok::<_, sqlx::Error>(store_moves(c, &moves).await?.len())
+            })
+        });
+        match handed.await {
+            Ok(0) => {}
+            Ok(sagas) => tracing::info!(sagas, "handed over"),
+            Err(error) => tracing::warn!(%error, "not handed over; the others will notice"),
+        }
+    }
+}
+
+fn order_ids(calls: &[Call]) -> impl Iterator<Item = Uuid> + '_ {
+    calls.iter().map(|call| call.loaded.order_id)
+}
+
+/// The smallest UUIDv7 of a moment [`FLOOR_LAG_MS`] before `newest` was made.
+fn below(newest: Uuid) -> Uuid {
+    let made_ms = newest.as_u128() >> 80;
+    Uuid::from_u128(made_ms.saturating_sub(u128::from(FLOOR_LAG_MS)) << 80)
+}
+
+#[cfg(test)]
+mod tests;
