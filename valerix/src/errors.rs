@@ -1,0 +1,19 @@
+//! How a failed command says what went wrong: one line, the cause once, nothing of our insides.
+
+/// The error and its causes, leaving out a cause that the text before has already told.
+pub(crate) fn describe(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;
