@@ -31,10 +31,25 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for StrictJson<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
-        check_media_type(request.headers())?;
-        let body = read_body(request.into_body()).await?;
-        parse_strict(&body).map(StrictJson)
+        let (parts, body) = request.into_parts();
+        read_json(&parts.headers, body).await.map(StrictJson)
     }
+}
+
+/// What [`StrictJson`] does, for a handler that also needs the head of its request.
+pub async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Problem> {
+    parse_strict(&read_json_bytes(headers, body, BODY_BYTES_MAX).await?)
+}
+
+/// A body that says it is JSON, unread, of at most `bytes_max` bytes: for calls of our own services
+/// that carry many things at once.
+pub async fn read_json_bytes(
+    headers: &HeaderMap,
+    body: Body,
+    bytes_max: usize,
+) -> Result<Bytes, Problem> {
+    check_media_type(headers)?;
+    read_bounded(body, bytes_max).await
 }
 
 /// Reads `body` as `T`; see the module for what is refused.
@@ -48,10 +63,14 @@ pub fn parse_strict<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 
 /// Collects a body within [`BODY_BYTES_MAX`] and [`BODY_TIMEOUT`].
 pub async fn read_body(body: Body) -> Result<Bytes, Problem> {
-    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
-        return Err(too_large());
+    read_bounded(body, BODY_BYTES_MAX).await
+}
+
+async fn read_bounded(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(too_large(bytes_max));
     }
-    tokio::time::timeout(BODY_TIMEOUT, collect(body)).await.unwrap_or_else(|_| {
+    tokio::time::timeout(BODY_TIMEOUT, collect(body, bytes_max)).await.unwrap_or_else(|_| {
         Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body-timeout", "the body did not arrive")
             .with_header(header::CONNECTION, HeaderValue::from_static("close"))
             .retryable())
@@ -59,14 +78,14 @@ pub async fn read_body(body: Body) -> Result<Bytes, Problem> {
 }
 
 /// The usual body is one frame, which is handed on without a copy.
-async fn collect(mut body: Body) -> Result<Bytes, Problem> {
+async fn collect(mut body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
     let mut whole = Bytes::new();
     let mut gathered = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::invalid("", "broken-body", "the body broke off"))?;
         let Ok(data) = frame.into_data() else { continue };
-        if whole.len() + gathered.len() + data.len() > BODY_BYTES_MAX {
-            return Err(too_large());
+        if whole.len() + gathered.len() + data.len() > bytes_max {
+            return Err(too_large(bytes_max));
         }
         if whole.is_empty() && gathered.is_empty() {
             whole = data;
@@ -78,9 +97,9 @@ async fn collect(mut body: Body) -> Result<Bytes, Problem> {
     Ok(if gathered.is_empty() { whole } else { gathered.freeze() })
 }
 
-fn too_large() -> Problem {
+fn too_large(bytes_max: usize) -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "the body is too large")
-        .with_detail(format!("a body has at most {BODY_BYTES_MAX} bytes"))
+        .with_detail(format!("a body has at most {bytes_max} bytes"))
         .with_header(header::CONNECTION, HeaderValue::from_static("close"))
 }
 

@@ -22,7 +22,9 @@ mod trace;
 mod window;
 
 pub use caller::{Caller, Peer};
-pub use json::{BODY_BYTES_MAX, BODY_TIMEOUT, StrictJson, parse_strict, read_body};
+pub use json::{
+    BODY_BYTES_MAX, BODY_TIMEOUT, StrictJson, parse_strict, read_body, read_json, read_json_bytes,
+};
 pub use limit::{LimitConfig, RateLimit};
 pub use logs::{LogConfig, LogError, LogFormat, init_tracing};
 pub use problem::{FieldError, Problem};

@@ -58,6 +58,11 @@ pub fn is_unique_violation(error: &sqlx::Error, constraint: &str) -> bool {
     })
 }
 
+/// True for 55P03: a lock was not granted within `lock_timeout`.
+pub fn is_lock_timeout(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|e| e.code().as_deref() == Some("55P03"))
+}
+
 /// The error of a COMMIT: certain when the server refused it, unknown when it fell silent.
 pub(crate) fn commit_error(error: sqlx::Error) -> sqlx::Error {
     let refused = error.as_database_error().is_some_and(|e| {

@@ -15,9 +15,15 @@ mod migrate;
 pub mod testing;
 
 pub use batcher::{BatchConfig, BatchError, Batcher};
-pub use classify::{Class, CommitUnknown, classify, is_commit_unknown, is_unique_violation};
+pub use classify::{
+    Class, CommitUnknown, classify, is_commit_unknown, is_lock_timeout, is_unique_violation,
+};
 pub use connect::{ConnectError, PoolConfig};
 pub use db::Db;
 pub use durability::{DurabilityError, check_durability};
 pub use futures_util::future::BoxFuture;
 pub use migrate::{MigrateError, is_migrated, migrate};
+/// What a query fails with. Crates without SQL of their own name it by this.
+pub use sqlx::Error as DbError;
+/// What a unit of work gets. Crates without SQL of their own hand it on by this name.
+pub use sqlx::PgConnection as DbConnection;
