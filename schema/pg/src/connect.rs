@@ -43,6 +43,11 @@ impl PoolConfig {
         }
     }
 
+    /// The URL as it may be shown: without its password.
+    pub fn redacted_url(&self) -> String {
+        redact(&self.url)
+    }
+
     pub(crate) fn options(&self) -> Result<PgConnectOptions, ConnectError> {
         let wrong = |why: String| ConnectError::WrongUrl { url: redact(&self.url), why };
         if !self.url.starts_with("postgres://") && !self.url.starts_with("postgresql://") {
@@ -180,11 +185,21 @@ fn explain(options: &PgConnectOptions, error: sqlx::Error) -> ConnectError {
 }
 
 /// The URL without its password, for messages and the printed configuration.
-pub(crate) fn redact(url: &str) -> String {
+fn redact(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return "(not a URL)".to_owned() };
-    let Some((login, place)) = rest.rsplit_once('@') else { return url.to_owned() };
-    let user = login.split(':').next().unwrap_or_default();
-    format!("{scheme}://{user}@{place}")
+    // the login first: a password may hold anything, also a question mark
+    let rest = match rest.rsplit_once('@') {
+        Some((login, place)) => {
+            let user = login.split(':').next().unwrap_or_default();
+            format!("{user}@{place}")
+        }
+        None => rest.to_owned(),
+    };
+    let (place, parameters) = rest.split_once('?').unwrap_or((&rest, ""));
+    let shown: Vec<&str> =
+        parameters.split('&').filter(|p| !p.is_empty() && !p.contains("password")).collect();
+    let mark = if shown.is_empty() { "" } else { "?" };
+    format!("{scheme}://{place}{mark}{}", shown.join("&"))
 }
 
 #[cfg(test)]

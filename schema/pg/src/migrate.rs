@@ -7,6 +7,8 @@ use sqlx::{Connection, Row};
 
 use crate::Db;
 
+const UNDEFINED_TABLE: &str = "42P01";
+
 /// Why a database could not be migrated.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
@@ -38,19 +40,25 @@ pub async fn migrate(db: &Db, migrator: &Migrator) -> Result<(), MigrateError> {
     Ok(())
 }
 
-/// True when every migration this binary knows has been applied (readiness).
+/// True when every migration this binary knows has been applied (readiness). An empty database is
+/// simply not migrated.
 pub async fn is_migrated(db: &Db, migrator: &'static Migrator) -> Result<bool, sqlx::Error> {
     let newest = migrator.iter().map(|m| m.version).max().unwrap_or(0);
-    db.read(move |connection| {
-        Box::pin(async move {
-            let row = sqlx::query(
-                "select exists (select from _sqlx_migrations where version = $1 and success)",
-            )
-            .bind(newest)
-            .fetch_one(connection)
-            .await?;
-            Ok(row.get(0))
+    let found = db
+        .read(move |connection| {
+            Box::pin(async move {
+                let row = sqlx::query(
+                    "select exists (select from _sqlx_migrations where version = $1 and success)",
+                )
+                .bind(newest)
+                .fetch_one(connection)
+                .await?;
+                Ok(row.get(0))
+            })
         })
-    })
-    .await
+        .await;
+    match found {
+        Err(sqlx::Error::Database(e)) if e.code().as_deref() == Some(UNDEFINED_TABLE) => Ok(false),
+        found => found,
+    }
 }

@@ -1,7 +1,9 @@
 //! What `Db` promises, against a real Postgres.
 
 use schema_pg::testing::{TestDb, fresh_database};
-use schema_pg::{Db, DurabilityError, PoolConfig, check_durability, is_commit_unknown};
+use schema_pg::{
+    Db, DurabilityError, PoolConfig, check_durability, is_commit_unknown, is_migrated,
+};
 use sqlx::migrate::Migrator;
 use sqlx::{Executor, PgConnection};
 
@@ -113,4 +115,12 @@ async fn refuses_a_server_that_forgets() {
         Err(DurabilityError::Unsafe { value, .. }) => assert_eq!(value, "off"),
         other => panic!("must be refused: {other:?}"),
     }
+}
+
+#[tokio::test]
+async fn an_empty_database_is_one_that_is_not_migrated() {
+    static NOTHING: Migrator = Migrator::DEFAULT;
+    let TestDb { db, .. } = &database().await;
+    db.pool().execute("drop table _sqlx_migrations").await.expect("dropped");
+    assert!(!is_migrated(db, &NOTHING).await.expect("no error"));
 }

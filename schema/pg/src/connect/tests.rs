@@ -37,5 +37,9 @@ async fn says_which_database_is_missing() {
 fn keeps_passwords_out_of_messages() {
     assert_eq!(redact("postgres://me:s3cret@host/db"), "postgres://me@host/db");
     assert_eq!(redact("postgres://me:p@ss@host/db"), "postgres://me@host/db");
+    assert_eq!(redact("postgres://me:p?ss@host/db"), "postgres://me@host/db");
     assert_eq!(redact("postgres:///db"), "postgres:///db");
+    let parameters = "postgres:///db?host=/run&password=s3cret&sslmode=require";
+    assert_eq!(redact(parameters), "postgres:///db?host=/run&sslmode=require");
+    assert_eq!(redact("postgres://host/db?password=s3cret"), "postgres://host/db");
 }
