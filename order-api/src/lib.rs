@@ -1,1 +1,30 @@
-//! The order service: REST, saga inspection, console.
+//! The order service: takes an order once, and tells what became of it.
+//!
+//! Nothing here decides how an order goes on: creating one commits order, key, saga, first step
+//! and outbox message together (`schema_orders::orders::insert_orders`), a relay does the rest, and
+//! this service waits a bounded time for what comes of it. Start at [`routes`], then `create`.
+//!
+//! It never calls inventory for an order, and never holds a database transaction open while it
+//! waits for anything but the database.
+
+mod api;
+mod cancel;
+mod config;
+mod create;
+mod cursor;
+mod db_problem;
+mod fingerprint;
+mod get;
+mod health;
+mod idempotency_key;
+mod intake;
+mod list;
+mod metrics;
+mod order_answer;
+mod order_request;
+mod preference;
+mod routes;
+mod settlement;
+
+pub use api::{Deps, OrderApi, RelayPlace, serve};
+pub use config::Config;

@@ -10,6 +10,8 @@ use sqlx::PgConnection;
 use tokio::sync::{Notify, broadcast};
 use uuid::Uuid;
 
+use crate::sagas::{Move, Moved, SagaColumns};
+
 /// Batches of settled sagas a slow listener may fall behind before it is sent back to polling.
 const SETTLED_BACKLOG_MAX: usize = 4_096;
 
@@ -41,6 +43,15 @@ pub struct Settled {
     pub version: i32,
     /// When it moved, by the database's clock.
     pub updated_at: DateTime<Utc>,
+}
+
+impl Settled {
+    /// What a move that was stored tells those who wait for it.
+    pub fn of(decided: &Move, moved: &Moved) -> Self {
+        let SagaColumns { state, reason, .. } = SagaColumns::from(&decided.saga);
+        let Moved { order_id, version, updated_at } = *moved;
+        Self { order_id, state, reason, version, updated_at }
+    }
 }
 
 impl Hints {

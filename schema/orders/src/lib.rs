@@ -4,8 +4,10 @@
 //! through `schema_pg::Db`. What decides is `saga::transition`; this crate loads and stores.
 //! Start at [`orders::insert_orders`], then [`outbox::claim_fresh`], then [`sagas::store_moves`].
 
+pub mod health;
 pub mod hints;
 pub mod idempotency_keys;
+pub mod listen;
 pub mod orders;
 pub mod outbox;
 pub mod relays;

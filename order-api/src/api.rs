@@ -1,0 +1,138 @@
+//! The running service: what its handlers share, and its tasks in the background.
+
+use std::sync::Arc;
+
+use axum::Router;
+use edge::health::HealthCache;
+use edge::{MetricsHandle, ResponseWindow};
+use schema_orders::hints::{Hints, SETTLED_CHANNEL, WORK_CHANNEL};
+use schema_orders::listen::listen_for_ever;
+use schema_pg::Db;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::Config;
+use crate::health::InventoryProbe;
+use crate::intake::Intake;
+use crate::routes;
+use crate::settlement::Settlement;
+
+/// What the service works with.
+pub struct Deps {
+    /// The orders database.
+    pub db: Db,
+    /// Shared with the relay where it lives in this process.
+    pub hints: Hints,
+    /// Where the relay lives.
+    pub relay: RelayPlace,
+    /// Where metrics go; without it there is no `/metrics`.
+    pub metrics: Option<MetricsHandle>,
+    /// Base URL of inventory, asked only by `/health/deep`.
+    pub inventory_url: Option<String>,
+}
+
+/// Where the relay lives, which decides how the two tell each other to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelayPlace {
+    /// In this process: by [`Hints`].
+    Here,
+    /// In other processes: by LISTEN and NOTIFY, as a hint only.
+    Elsewhere,
+}
+
+/// The service, ready to be asked.
+pub struct OrderApi {
+    pub(crate) config: Config,
+    pub(crate) db: Db,
+    pub(crate) hints: Hints,
+    pub(crate) intake: Intake,
+    pub(crate) settlement: Settlement,
+    pub(crate) window: ResponseWindow,
+    pub(crate) metrics: Option<MetricsHandle>,
+    pub(crate) ready_health: HealthCache,
+    pub(crate) health: HealthCache,
+    pub(crate) deep_health: HealthCache,
+    pub(crate) inventory: Option<InventoryProbe>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// Serves on `listener` until `stop`, drains, and ends its tasks.
+pub async fn serve(config: Config, deps: Deps, listener: TcpListener, stop: CancellationToken) {
+    let serve_config = config.serve_config();
+    let api = OrderApi::start(config, deps);
+    edge::serve(listener, api.router(), serve_config, stop).await;
+    // only now: requests that drained were still waiting for their orders
+    api.stop.cancel();
+    api.tasks.wait().await;
+}
+
+impl OrderApi {
+    /// Starts the tasks in the background. They end when the last handle is dropped.
+    pub fn start(config: Config, deps: Deps) -> Arc<OrderApi> {
+        crate::metrics::describe();
+        let Deps { db, hints, relay, metrics, inventory_url } = deps;
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let settlement = Settlement::default();
+        let spawn = |task| tasks.spawn(stop.clone().run_until_cancelled_owned(task));
+        spawn(boxed(settlement.clone().follow_hints(hints.settled.subscribe())));
+        spawn(boxed(settlement.clone().poll(db.clone())));
+        if relay == RelayPlace::Elsewhere {
+            let heard = settlement.look_now();
+            spawn(boxed(listen_for_ever(db.clone(), SETTLED_CHANNEL, heard)));
+            spawn(boxed(announce_work(db.clone(), hints.work.clone())));
+        }
+        tasks.close();
+        let intake = Intake::start(&config, db.clone(), hints.work.clone());
+        let inventory = inventory_url.as_deref().map(InventoryProbe::new);
+        Arc::new(OrderApi {
+            config,
+            db,
+            hints,
+            intake,
+            settlement,
+            window: ResponseWindow::default(),
+            metrics,
+            ready_health: HealthCache::default(),
+            health: HealthCache::default(),
+            deep_health: HealthCache::default(),
+            inventory,
+            tasks,
+            stop,
+        })
+    }
+
+    /// The routes, inside their shell.
+    pub fn router(self: &Arc<OrderApi>) -> Router {
+        routes::router(self.clone())
+    }
+}
+
+impl Drop for OrderApi {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Tells relays in other processes that there is work: one statement at a time, however many
+/// orders came meanwhile.
+async fn announce_work(db: Db, work: Arc<Notify>) {
+    loop {
+        work.notified().await;
+        let told = db
+            .read(|connection| Box::pin(schema_orders::hints::notify(connection, WORK_CHANNEL)))
+            .await;
+        if let Err(error) = told {
+            // relays poll: they only start a little later
+            tracing::debug!(%error, "relays could not be told of new work");
+        }
+    }
+}
+
+fn boxed(
+    task: impl Future<Output = ()> + Send + 'static,
+) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(task)
+}

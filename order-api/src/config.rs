@@ -1,0 +1,131 @@
+//! The settings of the order service, read once by the binary.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use clap::Args;
+use clap::value_parser as bounded;
+use edge::{LimitConfig, RateLimit, ServeConfig};
+
+/// Every setting has an environment variable, a default and bounds.
+#[derive(Clone, Debug, Args)]
+pub struct Config {
+    /// Address and port to listen on. Default: 127.0.0.1:3001.
+    #[arg(
+        id = "order_api_listen",
+        long = "order-api-listen",
+        env = "ORDER_API_LISTEN",
+        default_value = "127.0.0.1:3001"
+    )]
+    pub listen: SocketAddr,
+    /// How long a POST waits for its order to settle where the client does not say, in milliseconds.
+    /// Default: 2000; 0 to 30000.
+    #[arg(
+        id = "order_api_wait_ms",
+        long = "order-api-wait-ms",
+        env = "ORDER_API_WAIT_MS",
+        default_value_t = 2_000,
+        value_parser = bounded!(u64).range(0..=30_000)
+    )]
+    pub wait_ms: u64,
+    /// After this time an order that could not be confirmed is given up, in milliseconds.
+    /// Default: 86400000 (a day); 1000 to 2592000000 (30 days).
+    #[arg(
+        id = "order_api_deadline_ms",
+        long = "order-api-deadline-ms",
+        env = "ORDER_API_DEADLINE_MS",
+        default_value_t = 86_400_000,
+        value_parser = bounded!(i64).range(1_000..=2_592_000_000)
+    )]
+    pub deadline_ms: i64,
+    /// Orders written by one transaction at most. Default: 500; 1 to 2000.
+    #[arg(
+        id = "order_api_batch_rows_max",
+        long = "order-api-batch-rows-max",
+        env = "ORDER_API_BATCH_ROWS_MAX",
+        default_value_t = 500,
+        value_parser = bounded!(u32).range(1..=2_000)
+    )]
+    pub batch_rows_max: u32,
+    /// Such transactions at the same time at most. Default: 2; 1 to 16.
+    #[arg(
+        id = "order_api_batch_flushes_max",
+        long = "order-api-batch-flushes-max",
+        env = "ORDER_API_BATCH_FLUSHES_MAX",
+        default_value_t = 2,
+        value_parser = bounded!(u32).range(1..=16)
+    )]
+    pub batch_flushes_max: u32,
+    /// Orders waiting to be written at most; further ones are answered 503. Default: 10000; 1 to
+    /// 100000.
+    #[arg(
+        id = "order_api_queue_max",
+        long = "order-api-queue-max",
+        env = "ORDER_API_QUEUE_MAX",
+        default_value_t = 10_000,
+        value_parser = bounded!(u32).range(1..=100_000)
+    )]
+    pub queue_max: u32,
+    /// Requests of one caller per second in the long run; 0 lifts the limit. The default stands
+    /// above what a small machine serves, so that it hurts nobody who did not ask for it: set it to
+    /// what one customer may use. Default: 20000; up to 1000000.
+    #[arg(
+        id = "order_api_rate_per_s",
+        long = "order-api-rate-per-s",
+        env = "ORDER_API_RATE_PER_S",
+        default_value_t = 20_000,
+        value_parser = bounded!(u32).range(0..=1_000_000)
+    )]
+    pub rate_per_s: u32,
+    /// Connections open at once at most. Default: 4096; 1 to 65536.
+    #[arg(
+        id = "order_api_connections_max",
+        long = "order-api-connections-max",
+        env = "ORDER_API_CONNECTIONS_MAX",
+        default_value_t = 4_096,
+        value_parser = bounded!(u32).range(1..=65_536)
+    )]
+    pub connections_max: u32,
+    /// How long requests under way may take at a stop, in milliseconds. Default: 10000; 0 to 60000.
+    #[arg(
+        id = "order_api_drain_ms",
+        long = "order-api-drain-ms",
+        env = "ORDER_API_DRAIN_MS",
+        default_value_t = 10_000,
+        value_parser = bounded!(u64).range(0..=60_000)
+    )]
+    pub drain_ms: u64,
+    /// An outbox message older than this makes `/health/deep` fail, in seconds. Default: 60; 1 to
+    /// 86400.
+    #[arg(
+        id = "order_api_outbox_age_max_s",
+        long = "order-api-outbox-age-max-s",
+        env = "ORDER_API_OUTBOX_AGE_MAX_S",
+        default_value_t = 60,
+        value_parser = bounded!(u32).range(1..=86_400)
+    )]
+    pub outbox_age_max_s: u32,
+}
+
+impl Config {
+    /// The default of [`Config::wait_ms`] and what `Prefer` may change it to.
+    pub fn wait(&self) -> Duration {
+        Duration::from_millis(self.wait_ms)
+    }
+
+    pub(crate) fn rate_limit(&self) -> Option<RateLimit> {
+        let per_second = NonZeroU32::new(self.rate_per_s)?;
+        // two seconds' worth at once: clients that come back after a pause are not punished
+        let burst = per_second.saturating_mul(NonZeroU32::new(2).expect("two is not zero"));
+        Some(RateLimit::new(LimitConfig { per_second, burst, exempt_paths: &[] }))
+    }
+
+    pub(crate) fn serve_config(&self) -> ServeConfig {
+        ServeConfig {
+            connections_max: self.connections_max as usize,
+            drain_timeout: Duration::from_millis(self.drain_ms),
+            ..ServeConfig::default()
+        }
+    }
+}

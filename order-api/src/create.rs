@@ -1,0 +1,156 @@
+//! POST /api/orders: commit first, then wait a bounded time for what comes of it.
+//!
+//! The order is safe from the moment `Intake::take_in` answers; everything after that is courtesy.
+//! The same key leads to the same order, whatever its state, for as long as keys are kept.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use edge::{Caller, Problem, TraceContext};
+use http::{HeaderName, HeaderValue, StatusCode};
+use schema_orders::orders::{Insertion, NewOrder};
+use uuid::Uuid;
+
+use crate::fingerprint::fingerprint;
+use crate::idempotency_key::find_key;
+use crate::intake::Refusal;
+use crate::order_answer::OrderAnswer;
+use crate::order_request::{Basket, OrderRequest};
+use crate::preference::{PREFERENCE_APPLIED, Preference};
+use crate::settlement::{Until, Waiter};
+use crate::{OrderApi, db_problem, get, metrics};
+
+const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+pub(crate) async fn create_order(
+    State(api): State<Arc<OrderApi>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let begun = Instant::now();
+    let _timing = api.window.time();
+    let (parts, body) = request.into_parts();
+    let preference = Preference::from_headers(&parts.headers, api.config.wait());
+    let mut wanted = edge::read_json::<OrderRequest>(&parts.headers, body).await?;
+    let key = find_key(&parts.headers, wanted.idempotency_key.take())?;
+    let basket = wanted.check()?;
+    let caller = Caller::of(&parts.extensions);
+    let taken = take_in(&api, caller.tenant(), key, basket, preference.wait).await?;
+    let is_new = taken.is_new;
+    let order = settle(&api, caller.tenant(), taken, begun, preference.wait).await?;
+    if is_new {
+        metrics::record_processing(&order.status, begun.elapsed());
+    }
+    let mut response = order.into_post_answer();
+    if !is_new {
+        response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+    }
+    if let Some(applied) = preference.applied {
+        response.headers_mut().insert(PREFERENCE_APPLIED, applied);
+    }
+    Ok(response)
+}
+
+/// An order that is committed, now or by an earlier request.
+struct Taken {
+    order: OrderAnswer,
+    waiter: Option<Waiter>,
+    is_new: bool,
+}
+
+async fn take_in(
+    api: &OrderApi,
+    tenant: &str,
+    key: String,
+    basket: Basket,
+    wait: Duration,
+) -> Result<Taken, Problem> {
+    let id = Uuid::now_v7();
+    let new = NewOrder {
+        id,
+        reservation_id: Uuid::now_v7(),
+        tenant: tenant.to_owned(),
+        key,
+        fingerprint: fingerprint(&basket),
+        lines: basket.lines.clone(),
+        metadata: basket.metadata.clone(),
+        traceparent: TraceContext::current().map(|context| context.traceparent()),
+        deadline_ms: api.config.deadline_ms,
+    };
+    // before the commit: it may settle before we are told that it is committed
+    let waiter = wait_if_wanted(api, id, wait);
+    match api.intake.take_in(new).await.map_err(problem_of)? {
+        Insertion::Created { created_at } => {
+            metrics::count_created();
+            let Basket { lines, metadata } = basket;
+            let order = OrderAnswer::pending(id, lines, metadata, created_at);
+            Ok(Taken { order, waiter, is_new: true })
+        }
+        Insertion::Replayed { order_id } => {
+            metrics::count_replayed();
+            let waiter = wait_if_wanted(api, order_id, wait);
+            let order = get::find_order(api, tenant, order_id).await?;
+            let order = order.ok_or_else(|| missing(order_id))?;
+            Ok(Taken { order, waiter, is_new: false })
+        }
+        Insertion::KeyReused => Err(key_reused()),
+    }
+}
+
+/// Waits what is left of `wait` since `begun`, and tells how far the order has come.
+async fn settle(
+    api: &OrderApi,
+    tenant: &str,
+    taken: Taken,
+    begun: Instant,
+    wait: Duration,
+) -> Result<OrderAnswer, Problem> {
+    let Taken { order, waiter, .. } = taken;
+    let Some(waiter) = waiter.filter(|_| !order.is_at_rest()) else { return Ok(order) };
+    let id = order.id;
+    let left = wait.saturating_sub(begun.elapsed());
+    if let Some(settled) = waiter.settled_within(left).await {
+        return Ok(order.after(settled));
+    }
+    // it is taken in any case: when its state cannot be read, the last one known is told
+    let current = get::find_order(api, tenant, id).await.ok().flatten();
+    Ok(current.unwrap_or(order))
+}
+
+fn wait_if_wanted(api: &OrderApi, order_id: Uuid, wait: Duration) -> Option<Waiter> {
+    if wait.is_zero() { None } else { api.settlement.wait_for(order_id, Until::Answerable) }
+}
+
+fn problem_of(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::Overloaded => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "too much to do just now")
+                .with_detail("nothing was ordered; send the same key again")
+                .retry_after_s(1)
+        }
+        Refusal::Unavailable => Problem::unavailable(
+            "whether the order was taken is not known; send the same key again",
+            1,
+        ),
+        Refusal::KeyBusy => {
+            let title = "the first request with this key is still under way";
+            Problem::new(StatusCode::CONFLICT, "idempotency-key-in-progress", title)
+                .with_detail("send the same key again in a moment")
+                .retry_after_s(1)
+        }
+        Refusal::Unstorable => db_problem::unstorable(),
+        Refusal::Bug => Problem::internal(),
+    }
+}
+
+fn key_reused() -> Problem {
+    let title = "this key belongs to another request";
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", title)
+        .with_detail("send a new key with a new order, and the same key only with the same order")
+}
+
+fn missing(order_id: Uuid) -> Problem {
+    tracing::error!(%order_id, "a key leads to an order that is not there");
+    Problem::internal()
+}

@@ -1,0 +1,97 @@
+//! GET /api/orders/{id}: one order, its own tenant's only; with `?wait=` a long poll.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use edge::{Caller, Problem, StrictQuery};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::order_answer::OrderAnswer;
+use crate::preference::WAIT_S_MAX;
+use crate::settlement::Until;
+use crate::{OrderApi, db_problem};
+
+/// May be kept by the client itself, and asked about before each use.
+const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GetQuery {
+    /// Seconds to wait for the order to come to rest.
+    wait: Option<u64>,
+}
+
+pub(crate) async fn get_order(
+    State(api): State<Arc<OrderApi>>,
+    Path(id): Path<String>,
+    StrictQuery(query): StrictQuery<GetQuery>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let wait_s = query.wait.unwrap_or(0);
+    if wait_s > WAIT_S_MAX {
+        return Err(Problem::invalid("wait", "out-of-range", "0 to 30 seconds"));
+    }
+    let id = parse_id(&id)?;
+    // registered before the first look, so that no settlement can slip through between
+    let waiter = if wait_s > 0 { api.settlement.wait_for(id, Until::Final) } else { None };
+    let mut order = find_order(&api, caller.tenant(), id).await?.ok_or_else(absent)?;
+    if let Some(waiter) = waiter
+        && !order.is_at_rest()
+    {
+        order = match waiter.settled_within(Duration::from_secs(wait_s)).await {
+            Some(settled) => order.after(settled),
+            None => find_order(&api, caller.tenant(), id).await?.ok_or_else(absent)?,
+        };
+    }
+    let etag = etag(&order);
+    let standard = [(header::ETAG, etag.clone()), (header::CACHE_CONTROL, PRIVATE)];
+    if matches_etag(&headers, &etag) {
+        return Ok((StatusCode::NOT_MODIFIED, standard).into_response());
+    }
+    Ok((standard, Json(order)).into_response())
+}
+
+/// The order, if it is this tenant's.
+pub(crate) async fn find_order(
+    api: &OrderApi,
+    tenant: &str,
+    id: Uuid,
+) -> Result<Option<OrderAnswer>, Problem> {
+    let tenant = tenant.to_owned();
+    let row = api.db.read(move |connection| {
+        Box::pin(
+            async move { schema_orders::orders::find_order(connection, Some(&tenant), id).await },
+        )
+    });
+    let row = row.await.map_err(|error| db_problem::problem_of(&error))?;
+    Ok(row.map(OrderAnswer::from))
+}
+
+/// What is no id is the id of no order.
+pub(crate) fn parse_id(text: &str) -> Result<Uuid, Problem> {
+    Uuid::try_parse(text).map_err(|_| absent())
+}
+
+/// The same for an order that is not there and one that is somebody else's.
+pub(crate) fn absent() -> Problem {
+    Problem::not_found("there is no order with this id")
+}
+
+fn etag(order: &OrderAnswer) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{}\"", order.version)).expect("digits are a header value")
+}
+
+/// RFC 9110 section 13.1.2: weak comparison against a list, or `*`.
+fn matches_etag(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
+        value.to_str().unwrap_or("").split(',').map(str::trim).any(|candidate| {
+            candidate == "*" || candidate.strip_prefix("W/").unwrap_or(candidate) == etag
+        })
+    })
+}

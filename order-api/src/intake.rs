@@ -1,0 +1,128 @@
+//! Group commit of new orders: those that arrive together share one transaction.
+//!
+//! A row the database will not take fails alone: the batch is then written again one by one. A
+//! batch whose commit got no answer is not, because its orders may be there: their clients send
+//! the same key again and read what happened.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream};
+use schema_orders::orders::{Insertion, NewOrder, insert_orders};
+use schema_pg::{
+    BatchConfig, BatchError, Batcher, Class, Db, DbError, classify, is_commit_unknown,
+    is_lock_timeout,
+};
+use tokio::sync::Notify;
+
+use crate::Config;
+
+/// After a batch failed: orders written at the same time, each in a transaction of its own.
+const SINGLES_AT_ONCE: usize = 4;
+
+/// Why an order was not taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Too much is waiting; nothing was done.
+    Overloaded,
+    /// The first request with this key has not committed yet.
+    KeyBusy,
+    /// The database does not answer; the order may or may not be there.
+    Unavailable,
+    /// The database cannot store the text or number sent.
+    Unstorable,
+    /// A mistake of ours; it has been logged.
+    Bug,
+}
+
+type Outcome = Result<Insertion, Refusal>;
+
+/// Where new orders go.
+pub(crate) struct Intake(Batcher<NewOrder, Outcome>);
+
+impl Intake {
+    /// `work` is rung after each commit.
+    pub(crate) fn start(config: &Config, db: Db, work: Arc<Notify>) -> Intake {
+        let bounds = BatchConfig {
+            name: "orders",
+            rows_max: config.batch_rows_max as usize,
+            flushes_max: config.batch_flushes_max as usize,
+            queue_max: config.queue_max as usize,
+        };
+        Intake(Batcher::start(bounds, move |orders| {
+            let (db, work) = (db.clone(), work.clone());
+            Box::pin(async move {
+                let outcomes = flush(&db, orders.into()).await;
+                work.notify_one();
+                outcomes
+            })
+        }))
+    }
+
+    /// Commits the order, or finds the one its key belongs to.
+    pub(crate) async fn take_in(&self, order: NewOrder) -> Outcome {
+        self.0.submit(order).await.unwrap_or_else(|error| {
+            Err(match error {
+                BatchError::Overloaded => Refusal::Overloaded,
+                BatchError::Lost => Refusal::Unavailable,
+            })
+        })
+    }
+}
+
+async fn flush(db: &Db, orders: Arc<[NewOrder]>) -> Vec<Outcome> {
+    let count = orders.len();
+    match write(db, orders.clone()).await {
+        Ok(insertions) => insertions.into_iter().map(Ok).collect(),
+        Err(error) if count > 1 && may_be_the_fault_of_one(&error) => {
+            tracing::info!(%error, count, "a batch of orders is written again one by one");
+            stream::iter(orders.iter().cloned())
+                .map(|order| write_single(db, order))
+                .buffered(SINGLES_AT_ONCE)
+                .collect()
+                .await
+        }
+        Err(error) => vec![Err(refusal_of(&error)); count],
+    }
+}
+
+async fn write_single(db: &Db, order: NewOrder) -> Outcome {
+    match write(db, Arc::from([order])).await {
+        Ok(mut insertions) => Ok(insertions.pop().expect("one answer for one order")),
+        Err(error) => Err(refusal_of(&error)),
+    }
+}
+
+async fn write(db: &Db, orders: Arc<[NewOrder]>) -> Result<Vec<Insertion>, DbError> {
+    db.transaction(move |connection| {
+        Box::pin(async move { insert_orders(connection, &orders).await })
+    })
+    .await
+}
+
+fn may_be_the_fault_of_one(error: &DbError) -> bool {
+    !is_commit_unknown(error)
+        && (is_lock_timeout(error)
+            || matches!(classify(error), Class::BadInput | Class::Conflict | Class::Bug))
+}
+
+/// Logged here, once for all orders of the batch.
+fn refusal_of(error: &DbError) -> Refusal {
+    if is_lock_timeout(error) {
+        return Refusal::KeyBusy;
+    }
+    match classify(error) {
+        Class::BadInput => Refusal::Unstorable,
+        Class::Retry | Class::DropConnection => {
+            tracing::warn!(%error, "orders cannot be written just now");
+            Refusal::Unavailable
+        }
+        Class::RetryAlarm => {
+            tracing::error!(%error, "the database has run out of disk or memory");
+            Refusal::Unavailable
+        }
+        Class::Conflict | Class::Bug => {
+            tracing::error!(%error, "an order could not be written");
+            Refusal::Bug
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The body of POST /api/orders, in both shapes, checked.
+
+use edge::Problem;
+use schema_orders::orders::Line;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// Lines of one order.
+const LINES_MAX: usize = 100;
+/// Pieces of one line.
+const QUANTITY_MAX: i64 = 10_000;
+/// Characters of an item's name, as inventory bounds it.
+const ITEM_ID_CHARS_MAX: usize = 100;
+/// Bytes of `metadata`, as JSON.
+const METADATA_BYTES_MAX: usize = 16 * 1024;
+
+/// What a client sends: one item, or lines.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OrderRequest {
+    item_id: Option<String>,
+    quantity: Option<i64>,
+    lines: Option<Vec<RequestedLine>>,
+    metadata: Option<Map<String, Value>>,
+    /// For clients that cannot set headers.
+    pub(crate) idempotency_key: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RequestedLine {
+    item_id: String,
+    quantity: i64,
+}
+
+/// What is ordered.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Basket {
+    pub(crate) lines: Vec<Line>,
+    pub(crate) metadata: Option<Value>,
+}
+
+impl OrderRequest {
+    /// Both shapes come out as lines; every wrong place is named.
+    pub(crate) fn check(self) -> Result<Basket, Problem> {
+        let mut faults = Faults::default();
+        let lines = match (self.item_id, self.quantity, self.lines) {
+            (None, None, Some(lines)) => faults.check_lines(lines),
+            (Some(item_id), Some(quantity), None) => {
+                faults.check_line("", item_id, quantity).into_iter().collect()
+            }
+            (Some(_), None, None) => faults.missing("/quantity"),
+            (None, Some(_), None) => faults.missing("/item_id"),
+            (None, None, None) => faults.missing("/lines"),
+            (_, _, Some(_)) => faults.add(
+                "/lines",
+                "ambiguous",
+                "give either lines, or item_id and quantity, not both",
+            ),
+        };
+        let mut metadata = self.metadata.map(Value::Object);
+        if let Some(metadata) = &mut metadata {
+            faults.check_metadata(metadata);
+            // one spelling, whatever order the build's JSON maps keep
+            metadata.sort_all_objects();
+        }
+        match faults.0 {
+            Some(problem) => Err(problem),
+            None => Ok(Basket { lines, metadata }),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Faults(Option<Problem>);
+
+impl Faults {
+    /// Always empty: there is no line to go on with.
+    fn add(&mut self, pointer: &str, code: &'static str, detail: &str) -> Vec<Line> {
+        let problem = self.0.take().unwrap_or_else(Problem::invalid_request);
+        self.0 = Some(problem.with_error(pointer, code, detail));
+        Vec::new()
+    }
+
+    fn missing(&mut self, pointer: &str) -> Vec<Line> {
+        self.add(pointer, "missing-field", "give lines, or item_id and quantity")
+    }
+
+    fn check_lines(&mut self, lines: Vec<RequestedLine>) -> Vec<Line> {
+        if lines.is_empty() || lines.len() > LINES_MAX {
+            return self.add("/lines", "out-of-range", "an order has 1 to 100 lines");
+        }
+        let numbered = lines.into_iter().enumerate();
+        numbered
+            .filter_map(|(index, line)| {
+                self.check_line(&format!("/lines/{index}"), line.item_id, line.quantity)
+            })
+            .collect()
+    }
+
+    fn check_line(&mut self, at: &str, item_id: String, quantity: i64) -> Option<Line> {
+        let length = item_id.chars().count();
+        if length == 0 || length > ITEM_ID_CHARS_MAX {
+            self.add(&format!("{at}/item_id"), "out-of-range", "1 to 100 characters");
+        } else if item_id.chars().any(char::is_control) || item_id.trim() != item_id {
+            let detail = "no line ends, and no blanks at either end";
+            self.add(&format!("{at}/item_id"), "invalid-value", detail);
+        }
+        if !(1..=QUANTITY_MAX).contains(&quantity) {
+            self.add(&format!("{at}/quantity"), "out-of-range", "1 to 10000 pieces");
+            return None;
+        }
+        Some(Line { item_id, quantity: quantity as u32 })
+    }
+
+    fn check_metadata(&mut self, metadata: &Value) {
+        if serde_json::to_vec(metadata).is_ok_and(|json| json.len() > METADATA_BYTES_MAX) {
+            self.add("/metadata", "out-of-range", "at most 16 KiB");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,34 @@
+//! All paths of the service, in one place.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use edge::{Shell, metrics_route, wrap};
+
+use crate::OrderApi;
+use crate::{cancel, create, get, health, list, metrics};
+
+const SERVICE: &str = "order-api";
+
+pub(crate) fn router(api: Arc<OrderApi>) -> Router {
+    let mut routes = Router::new()
+        .route("/api/orders", post(create::create_order).get(list::list_orders))
+        .route("/api/orders/{id}", get(get::get_order))
+        .route("/api/orders/{id}/cancel", post(cancel::cancel_order))
+        .route("/api/health/window", get(health::window))
+        .route("/health", get(health::health))
+        .route("/health/deep", get(health::deep))
+        .route("/health/live", get(async || edge::health::live()))
+        .route("/health/ready", get(health::ready))
+        .with_state(api.clone());
+    let shell = match api.config.rate_limit() {
+        Some(limit) => Shell::limited(SERVICE, limit),
+        None => Shell::new(SERVICE),
+    };
+    if let Some(handle) = api.metrics.clone() {
+        let refresh = move || metrics::show_window(&api.window);
+        routes = routes.route("/metrics", metrics_route(handle, refresh));
+    }
+    wrap(routes, shell)
+}

@@ -1,0 +1,140 @@
+//! Who waits for which order, and how they learn that it has settled.
+//!
+//! The table is the truth and is polled for everybody who waits, all in one query; hints only make
+//! it faster. A relay in this process sends the new state itself, so that nobody reads the database
+//! on the good path; one in another process only says "look". Nobody waiting: nothing polled.
+
+mod waiters;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use schema_orders::hints::Settled;
+use schema_orders::sagas::find_settled;
+use schema_pg::Db;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Notify, oneshot};
+use uuid::Uuid;
+
+use self::waiters::{Ticket, Waiters};
+
+/// How often the poller looks whose turn it is.
+const TICK: Duration = Duration::from_millis(20);
+/// Requests that may wait at once; further ones are answered without waiting.
+const WAITERS_MAX: usize = 50_000;
+/// Orders asked for in one query.
+const POLLED_MAX: usize = 1_000;
+
+/// What a request waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// Anything that answers a POST: ended, parked, or queued behind an open breaker.
+    Answerable,
+    /// Ended or parked: nothing will happen by itself any more.
+    Final,
+}
+
+/// Shared by all handlers; cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Settlement(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    waiters: Mutex<Waiters>,
+    /// Rung when the first waiter comes.
+    arrived: Notify,
+    /// Rung when somebody else knows that there is something to see.
+    look: Arc<Notify>,
+}
+
+/// A place in the table; given back when dropped.
+pub(crate) struct Waiter {
+    settlement: Settlement,
+    ticket: Ticket,
+    settled: oneshot::Receiver<Settled>,
+}
+
+impl Settlement {
+    /// Waits for `order_id` from now on: register first and look at the database afterwards, then
+    /// nothing can slip through between. `None`: too many wait already.
+    pub(crate) fn wait_for(&self, order_id: Uuid, until: Until) -> Option<Waiter> {
+        let (sender, settled) = oneshot::channel();
+        let mut waiters = self.waiters();
+        if waiters.len() >= WAITERS_MAX {
+            return None;
+        }
+        let was_empty = waiters.len() == 0;
+        let ticket = waiters.add(order_id, until, sender, Instant::now());
+        drop(waiters);
+        if was_empty {
+            self.0.arrived.notify_one();
+        }
+        Some(Waiter { settlement: self.clone(), ticket, settled })
+    }
+
+    /// Ring it to have everybody looked for at once.
+    pub(crate) fn look_now(&self) -> Arc<Notify> {
+        self.0.look.clone()
+    }
+
+    /// Hands on what a relay in this process tells. Ends with the last sender.
+    pub(crate) async fn follow_hints(self, mut hints: Receiver<Arc<[Settled]>>) {
+        loop {
+            match hints.recv().await {
+                Ok(settled) => self.waiters().deliver(settled.iter().cloned()),
+                Err(RecvError::Lagged(_)) => self.0.look.notify_one(),
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    /// Looks into the table for those who wait. Never ends.
+    pub(crate) async fn poll(self, db: Db) {
+        loop {
+            if self.waiters().len() == 0 {
+                self.0.arrived.notified().await;
+            }
+            let due = tokio::select! {
+                () = self.0.look.notified() => self.waiters().take_all(Instant::now()),
+                () = tokio::time::sleep(TICK) => self.waiters().take_due(Instant::now()),
+            };
+            for order_ids in due.chunks(POLLED_MAX) {
+                self.look_for(&db, order_ids.to_vec()).await;
+            }
+        }
+    }
+
+    async fn look_for(&self, db: &Db, order_ids: Vec<Uuid>) {
+        let found = db
+            .read(move |connection| {
+                Box::pin(async move { find_settled(connection, &order_ids).await })
+            })
+            .await;
+        match found {
+            Ok(settled) => self.waiters().deliver(settled),
+            // those who wait are polled for again, and answered 202 in time in any case
+            Err(error) => tracing::debug!(%error, "cannot look for settled orders just now"),
+        }
+    }
+
+    fn waiters(&self) -> MutexGuard<'_, Waiters> {
+        self.0.waiters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiter {
+    /// What the order came to, or `None` when it has not settled within `limit`.
+    pub(crate) async fn settled_within(mut self, limit: Duration) -> Option<Settled> {
+        tokio::time::timeout(limit, &mut self.settled).await.ok()?.ok()
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.settlement.waiters().remove(self.ticket);
+    }
+}
+
+#[cfg(test)]
+mod tests;

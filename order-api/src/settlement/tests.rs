@@ -1,0 +1,71 @@
+use chrono::{DateTime, Utc};
+use tokio::sync::broadcast;
+
+use super::*;
+
+fn settled(order_id: Uuid, state: &str) -> Settled {
+    let updated_at = DateTime::<Utc>::UNIX_EPOCH;
+    Settled { order_id, state: state.into(), reason: None, version: 3, updated_at }
+}
+
+fn id(n: u128) -> Uuid {
+    Uuid::from_u128(n)
+}
+
+async fn state_of(waiter: Waiter) -> Option<String> {
+    waiter.settled_within(Duration::from_secs(5)).await.map(|settled| settled.state)
+}
+
+#[tokio::test]
+async fn wakes_everybody_who_waits_for_an_order_and_nobody_else() {
+    let settlement = Settlement::default();
+    let first = settlement.wait_for(id(1), Until::Answerable).unwrap();
+    let second = settlement.wait_for(id(1), Until::Answerable).unwrap();
+    let other = settlement.wait_for(id(2), Until::Answerable).unwrap();
+    settlement.waiters().deliver([settled(id(1), "confirmed")]);
+    assert_eq!(state_of(first).await.as_deref(), Some("confirmed"));
+    assert_eq!(state_of(second).await.as_deref(), Some("confirmed"));
+    assert_eq!(settlement.waiters().len(), 1);
+    assert!(other.settled_within(Duration::ZERO).await.is_none());
+    assert_eq!(settlement.waiters().len(), 0, "a place is given back");
+}
+
+#[tokio::test]
+async fn a_long_poll_does_not_end_because_the_order_is_queued() {
+    let settlement = Settlement::default();
+    let post = settlement.wait_for(id(1), Until::Answerable).unwrap();
+    let long_poll = settlement.wait_for(id(1), Until::Final).unwrap();
+    settlement.waiters().deliver([settled(id(1), "queued")]);
+    assert_eq!(state_of(post).await.as_deref(), Some("queued"));
+    settlement.waiters().deliver([settled(id(1), "failed")]);
+    assert_eq!(state_of(long_poll).await.as_deref(), Some("failed"));
+}
+
+#[tokio::test]
+async fn hands_on_hints_and_looks_when_it_has_lost_some() {
+    let settlement = Settlement::default();
+    let (sender, receiver) = broadcast::channel(1);
+    let waiter = settlement.wait_for(id(3), Until::Answerable).unwrap();
+    for n in 1..=3 {
+        sender.send(Arc::from([settled(id(n), "confirmed")])).unwrap();
+    }
+    drop(sender);
+    settlement.clone().follow_hints(receiver).await;
+    assert_eq!(state_of(waiter).await.as_deref(), Some("confirmed"));
+    settlement.0.look.notified().await;
+}
+
+#[test]
+fn polls_for_a_waiter_more_rarely_the_longer_it_waits() {
+    let mut waiters = Waiters::default();
+    let begun = Instant::now();
+    let (sender, _receiver) = oneshot::channel();
+    waiters.add(id(1), Until::Final, sender, begun);
+    let turns = (0..30_000u64)
+        .step_by(20)
+        .filter(|ms| !waiters.take_due(begun + Duration::from_millis(*ms)).is_empty())
+        .collect::<Vec<_>>();
+    assert_eq!(&turns[..4], [100, 200, 300, 400]);
+    assert!(turns.windows(2).all(|pair| pair[1] - pair[0] <= 1_000), "{turns:?}");
+    assert!(turns.len() < 50, "{turns:?}");
+}
