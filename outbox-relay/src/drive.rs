@@ -32,6 +32,7 @@ pub struct Driver {
 }
 
 /// A call's answer, and how long it took.
+#[derive(Clone)]
 struct Answered {
     answer: Answer,
     took: Duration,
@@ -150,18 +151,37 @@ impl Driver {
             ended => {
                 // What has no answer of its own: the stream was cut, or the whole was refused.
                 let answer = ended.err().flatten().unwrap_or(Answer::Unknown);
-                for entry in waiting.into_values() {
-                    let answered = Answered { answer: answer.clone(), took: begun.elapsed() };
-                    settling.push(self.finish(entry, answered));
-                }
+                let answered = Answered { answer, took: begun.elapsed() };
+                self.finish_unanswered(waiting, &answered).await;
             }
         }
         while settling.next().await.is_some() {}
     }
 
+    /// One connection that broke is one failure to the breaker, however many it carried.
+    async fn finish_unanswered(
+        &self,
+        waiting: HashMap<Uuid, (Call, GatePermit)>,
+        answered: &Answered,
+    ) {
+        let mut is_counted = false;
+        let finishing = waiting.into_values().map(|(call, mut permit)| {
+            if !std::mem::replace(&mut is_counted, true) {
+                permit.finish_one(answered.answer.breaker_outcome());
+            }
+            drop(permit);
+            self.settle_on(call, answered.clone())
+        });
+        join_all(finishing).await;
+    }
+
     async fn finish(&self, (call, mut permit): (Call, GatePermit), answered: Answered) {
         permit.finish_one(answered.answer.breaker_outcome());
         drop(permit);
+        self.settle_on(call, answered).await;
+    }
+
+    async fn settle_on(&self, call: Call, answered: Answered) {
         if let Some(next) = self.settle(call, answered).await {
             Box::pin(self.run_alone(next)).await;
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use schema_orders::relays::{self, Beat};
 use schema_pg::Db;
@@ -18,6 +18,8 @@ pub struct Seen {
     pub number: u64,
     /// What it saw.
     pub beat: Option<Beat>,
+    /// When.
+    pub at: Option<Instant>,
 }
 
 impl Seen {
@@ -26,6 +28,12 @@ impl Seen {
         self.beat.is_some_and(|beat| {
             beat.fresh_work || beat.others_stale || beat.next_due_ms.is_some_and(|due| due <= 0)
         })
+    }
+
+    /// When the next saga that waits is due, as far as the newest beat knows.
+    pub fn next_due(&self) -> Option<Instant> {
+        let due_ms = u64::try_from(self.beat?.next_due_ms?).ok()?;
+        self.at?.checked_add(Duration::from_millis(due_ms))
     }
 }
 
@@ -106,7 +114,8 @@ impl Membership {
                 }
                 Ok(beat) => {
                     seen.send_modify(|seen| {
-                        *seen = Seen { number: seen.number + 1, beat: Some(beat) };
+                        let at = Some(Instant::now());
+                        *seen = Seen { number: seen.number + 1, beat: Some(beat), at };
                     });
                 }
                 Err(error) => tracing::warn!(%error, "no heartbeat"),

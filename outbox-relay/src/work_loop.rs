@@ -222,11 +222,14 @@ impl Work {
         }
     }
 
-    /// Until a hint, the end of the pause, or, once the pause is long, a heartbeat that saw work.
+    /// Until a hint, the end of the pause, or, once the pause is long, a heartbeat that saw work or the
+    /// moment it saw coming.
     async fn wait(&mut self, pause: Duration) {
         let work = Arc::clone(&self.relay.hints.work);
         let idle = pause >= POLL_MAX;
         loop {
+            let next_due = self.looks.borrow().next_due().filter(|due| *due > Instant::now());
+            let wake_at = next_due.map_or(self.sweep_at, |due| due.min(self.sweep_at));
             tokio::select! {
                 () = work.notified() => return,
                 () = tokio::time::sleep(pause), if !idle => return,
@@ -235,7 +238,7 @@ impl Work {
                         return;
                     }
                 }
-                () = tokio::time::sleep_until(self.sweep_at.into()) => return,
+                () = tokio::time::sleep_until(wake_at.into()) => return,
             }
         }
     }

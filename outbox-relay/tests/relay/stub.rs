@@ -1,0 +1,204 @@
+//! An inventory that does as it is told: it keeps a list of the calls it got, and answers each by script.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{post, put};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+/// What is done with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Reserve, or release, and say so.
+    Do,
+    /// Do it, and cut the connection before the answer is whole.
+    DoThenCut,
+    /// Do it, and never answer.
+    DoThenHang,
+    /// Answer with one of our problems.
+    Problem(u16, &'static str),
+    /// Answer with somebody else's page.
+    Page(u16),
+    /// Refuse for now.
+    Later,
+}
+
+/// A call as it came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) verb: &'static str,
+    pub(crate) reservation_id: Uuid,
+    pub(crate) epoch: i64,
+}
+
+#[derive(Default)]
+struct Inner {
+    seen: Vec<Seen>,
+    script: VecDeque<Act>,
+    otherwise: Option<Act>,
+    states: HashMap<Uuid, &'static str>,
+    batches: Vec<usize>,
+}
+
+/// The stub, and its server.
+#[derive(Clone)]
+pub(crate) struct Stub {
+    inner: Arc<Mutex<Inner>>,
+    pub(crate) address: std::net::SocketAddr,
+}
+
+impl Stub {
+    /// Listens on a free port; every call is done unless a script says otherwise.
+    pub(crate) async fn start() -> Stub {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stub = Stub { inner: Arc::default(), address: listener.local_addr().unwrap() };
+        drop(stub.serve(listener));
+        stub
+    }
+
+    /// A stub whose port nobody listens on, until [`Stub::open`].
+    pub(crate) async fn closed() -> Stub {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Stub { inner: Arc::default(), address: listener.local_addr().unwrap() }
+    }
+
+    pub(crate) async fn open(&self) {
+        drop(self.serve(TcpListener::bind(self.address).await.unwrap()));
+    }
+
+    fn serve(&self, listener: TcpListener) -> JoinHandle<()> {
+        let router = Router::new()
+            .route("/api/inventory/reservations/{id}", put(reserve).delete(release))
+            .route("/api/inventory/reservations:batch", post(reserve_batch))
+            .with_state(self.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() })
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The next calls meet these; the ones after them meet `Do`, or what [`Stub::always`] said.
+    pub(crate) fn script(&self, acts: &[Act]) {
+        self.inner.lock().unwrap().script.extend(acts);
+    }
+
+    pub(crate) fn always(&self, act: Act) {
+        self.inner.lock().unwrap().otherwise = Some(act);
+    }
+
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.inner.lock().unwrap().seen.clone()
+    }
+
+    pub(crate) fn batches(&self) -> Vec<usize> {
+        self.inner.lock().unwrap().batches.clone()
+    }
+
+    /// What this reservation came to: `held` or `released`.
+    pub(crate) fn state_of(&self, reservation_id: Uuid) -> Option<&'static str> {
+        self.inner.lock().unwrap().states.get(&reservation_id).copied()
+    }
+
+    fn act(&self, seen: Seen) -> Act {
+        let mut inner = self.inner.lock().unwrap();
+        let otherwise = inner.otherwise.unwrap_or(Act::Do);
+        let act = inner.script.pop_front().unwrap_or(otherwise);
+        if matches!(act, Act::Do | Act::DoThenCut | Act::DoThenHang) {
+            let state = if seen.verb == "release" { "released" } else { "held" };
+            inner.states.insert(seen.reservation_id, state);
+        }
+        inner.seen.push(seen);
+        act
+    }
+}
+
+async fn reserve(state: State<Stub>, id: Path<Uuid>, headers: HeaderMap) -> Response {
+    answer(state, "reserve", id, &headers).await
+}
+
+async fn release(state: State<Stub>, id: Path<Uuid>, headers: HeaderMap) -> Response {
+    answer(state, "release", id, &headers).await
+}
+
+async fn answer(
+    State(stub): State<Stub>,
+    verb: &'static str,
+    Path(reservation_id): Path<Uuid>,
+    headers: &HeaderMap,
+) -> Response {
+    let epoch = headers["Saga-Epoch"].to_str().unwrap().parse().unwrap();
+    let act = stub.act(Seen { verb, reservation_id, epoch });
+    if act == Act::DoThenHang {
+        std::future::pending::<()>().await;
+    }
+    let (status, body) = told(act, verb, reservation_id);
+    let status = StatusCode::from_u16(status).unwrap();
+    let mut response = match act {
+        Act::DoThenCut => (status, Body::from_stream(cut())).into_response(),
+        Act::Page(_) => (status, "<html>not ours</html>").into_response(),
+        Act::Do | Act::DoThenHang | Act::Problem(..) | Act::Later => {
+            (status, Json(body)).into_response()
+        }
+    };
+    if act == Act::Later {
+        response.headers_mut().insert("retry-after", "1".parse().unwrap());
+    }
+    response
+}
+
+async fn reserve_batch(State(stub): State<Stub>, Json(batch): Json<Value>) -> Response {
+    let entries = batch["entries"].as_array().unwrap().clone();
+    stub.inner.lock().unwrap().batches.push(entries.len());
+    let mut lines = String::new();
+    let mut is_cut = false;
+    for entry in entries {
+        let reservation_id: Uuid = serde_json::from_value(entry["reservation_id"].clone()).unwrap();
+        let seen =
+            Seen { verb: "reserve", reservation_id, epoch: entry["epoch"].as_i64().unwrap() };
+        let act = stub.act(seen);
+        match act {
+            Act::DoThenHang | Act::DoThenCut => is_cut = true,
+            Act::Page(_) => lines.push_str("<html>not ours</html>\n"),
+            Act::Do | Act::Problem(..) | Act::Later => {
+                let (status, body) = told(act, "reserve", reservation_id);
+                let line = json!({"reservation_id": reservation_id, "status": status,
+                    "retry_after_s": (act == Act::Later).then_some(1), "body": body});
+                lines.push_str(&line.to_string());
+                lines.push('\n');
+            }
+        }
+    }
+    if is_cut {
+        let first = futures_util::stream::iter([Ok(lines)]);
+        return Body::from_stream(futures_util::StreamExt::chain(first, cut())).into_response();
+    }
+    lines.into_response()
+}
+
+fn told(act: Act, verb: &str, reservation_id: Uuid) -> (u16, Value) {
+    match act {
+        Act::Problem(status, code) => {
+            let kind = format!("https://valerix.dev/problems/{code}");
+            (status, json!({"type": kind, "title": code, "status": status}))
+        }
+        Act::Page(status) => (status, Value::Null),
+        Act::Later => (503, json!({"title": "later"})),
+        Act::Do | Act::DoThenCut | Act::DoThenHang => {
+            let state = if verb == "release" { "released" } else { "held" };
+            (200, json!({"reservation_id": reservation_id, "state": state}))
+        }
+    }
+}
+
+fn cut() -> impl futures_util::Stream<Item = Result<String, std::io::Error>> {
+    futures_util::stream::iter([Err(std::io::Error::other("cut"))])
+}
