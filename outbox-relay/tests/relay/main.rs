@@ -253,9 +253,9 @@ async fn a_state_of_a_newer_version_is_left_alone() {
 async fn an_open_breaker_queues_orders_at_once_and_drains_them_after() {
     let world = world().await;
     world.stub.always(Act::Page(500));
-    let _relay = world.relay(&["--breaker-open-ms", "1500"]);
+    let _relay = world.relay(&["--breaker-open-ms", "1500", "--batch-calls", "off"]);
     let first = world.orders(20, 60_000).await;
-    world.until(first[0], |saga| saga.reason.as_deref() == Some("breaker_open")).await;
+    world.until(first[0], |saga| saga.attempt > 0 && saga.state == "queued").await;
     let late = world.order().await;
     let queued = world.until_state(late, "queued").await;
     assert_eq!((queued.reason.as_deref(), queued.attempt), (Some("breaker_open"), 0));
