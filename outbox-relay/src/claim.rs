@@ -10,8 +10,7 @@ use saga::{Effect, Event, QueueReason, Transition, plan, transition};
 use schema_orders::orders::Line;
 use schema_orders::outbox::{self, ClaimedSaga};
 use schema_orders::sagas::{LoadedSaga, Move, Moved, OutboxChange, store_moves};
-use schema_pg::Db;
-use sqlx::PgConnection;
+use schema_pg::{Db, DbError, PgConnection};
 use uuid::Uuid;
 
 use crate::metrics;
@@ -99,13 +98,13 @@ pub async fn claim(
     source: Source,
     limit: i64,
     fate: Fate,
-) -> Result<Claimed, sqlx::Error> {
+) -> Result<Claimed, DbError> {
     let claimed = db
         .transaction(move |connection| {
             Box::pin(async move {
                 let locked = lock(connection, relay, &source, limit).await?;
                 if locked.is_empty() {
-                    return Ok::<_, sqlx::Error>(Claimed::default());
+                    return Ok::<_, DbError>(Claimed::default());
                 }
                 let decided: Vec<Decided> =
                     locked.into_iter().map(|saga| decide(relay, saga)).collect();
@@ -130,7 +129,7 @@ async fn lock(
     relay: i64,
     source: &Source,
     limit: i64,
-) -> sqlx::Result<Vec<ClaimedSaga>> {
+) -> Result<Vec<ClaimedSaga>, DbError> {
     match source {
         Source::Fresh { floor } => outbox::lock_fresh(connection, *floor, limit).await,
         Source::Due => outbox::lock_due(connection, limit).await,
@@ -178,7 +177,7 @@ fn decide(relay: i64, claimed: ClaimedSaga) -> Decided {
     Decided::Moves { decided, call }
 }
 
-async fn store(connection: &mut PgConnection, decided: Vec<Decided>) -> sqlx::Result<Claimed> {
+async fn store(connection: &mut PgConnection, decided: Vec<Decided>) -> Result<Claimed, DbError> {
     let locked = decided.len();
     let (mut moves, mut calls, mut strays) = (vec![], vec![], vec![]);
     for decided in decided {
@@ -211,7 +210,7 @@ async fn store_queued(
     relay: i64,
     decided: Vec<Decided>,
     retry_after_ms: Option<u64>,
-) -> sqlx::Result<Claimed> {
+) -> Result<Claimed, DbError> {
     let Claimed { calls, mut moved, locked } = store(&mut *connection, decided).await?;
     let refused = calls.iter().map(|call| {
         let event = Event::CallNotExecuted {

@@ -8,6 +8,7 @@ use saga::retry_budget::RetryBudgetConfig;
 
 /// Configuration of a relay. Every value has a unit, a default and bounds.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
 pub struct Config {
     /// Where inventory is: http://host:port, without a path.
     #[arg(long, env = "INVENTORY_SERVICE_URL", default_value = "http://127.0.0.1:3002")]

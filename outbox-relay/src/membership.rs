@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use schema_orders::relays::{self, Beat};
-use schema_pg::Db;
+use schema_pg::{Db, DbError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -51,7 +51,7 @@ impl Membership {
         db: &Db,
         url: Option<String>,
         stop: &CancellationToken,
-    ) -> Result<Option<Self>, sqlx::Error> {
+    ) -> Result<Option<Self>, DbError> {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let host = if host.trim().is_empty() { "localhost" } else { host.trim() };
         let name: Arc<str> = format!("{host}/{}", std::process::id()).into();
@@ -79,7 +79,7 @@ impl Membership {
         self.id.load(Ordering::Relaxed)
     }
 
-    async fn register(&self, db: &Db) -> Result<(), sqlx::Error> {
+    async fn register(&self, db: &Db) -> Result<(), DbError> {
         let (name, url) = (Arc::clone(&self.name), self.url.clone());
         let id = db
             .transaction(move |c| {

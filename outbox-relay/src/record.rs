@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use schema_orders::hints::{self, Hints, SETTLED_CHANNEL, Settled};
 use schema_orders::sagas::{Move, Moved, store_moves};
-use schema_pg::{BatchConfig, BatchError, Batcher, Class, Db, classify};
+use schema_pg::{BatchConfig, BatchError, Batcher, Class, Db, DbError, classify};
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics;
@@ -114,7 +114,7 @@ async fn store(
                     if reach == Reach::OtherProcesses && settles {
                         hints::notify(connection, SETTLED_CHANNEL).await?;
                     }
-                    Ok::<_, sqlx::Error>(stored)
+                    Ok::<_, DbError>(stored)
                 })
             })
             .await;

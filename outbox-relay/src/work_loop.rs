@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use schema_orders::hints::{Hints, WORK_CHANNEL};
+use schema_orders::listen::listen_for_ever;
 use schema_orders::outbox;
 use schema_orders::relays;
 use schema_orders::sagas::store_moves;
-use schema_pg::Db;
+use schema_pg::{Db, DbError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -47,7 +48,7 @@ pub enum RelayError {
     Inventory(#[from] InventoryUrlError),
     /// The database refused something it never should.
     #[error("the orders database does not look as it should; run `valerix migrate`")]
-    Database(#[from] sqlx::Error),
+    Database(#[from] DbError),
 }
 
 /// A running relay, for those in its process who look at it.
@@ -82,8 +83,9 @@ pub async fn serve(
         })
     };
     let listening = (relay.reach == Reach::OtherProcesses).then(|| {
-        let (relay, stop) = (relay.clone(), stop.clone());
-        tokio::spawn(async move { relay.listen(&stop).await })
+        let (db, work) = (relay.db.clone(), Arc::clone(&relay.hints.work));
+        let listening = listen_for_ever(db, WORK_CHANNEL, work);
+        tokio::spawn(stop.clone().run_until_cancelled_owned(listening))
     });
     let mut work = Work::new(relay.clone(), membership.clone(), recorder, tasks.clone(), looks);
     work.run(&stop).await;
@@ -135,30 +137,12 @@ impl Relay {
     }
 
     /// Measures the work list, for metrics and people.
-    pub async fn measure(&self) -> Result<outbox::Depth, sqlx::Error> {
+    pub async fn measure(&self) -> Result<outbox::Depth, DbError> {
         let depth = self.db.read(|c| Box::pin(outbox::measure_depth(c))).await?;
         let waiting = u64::try_from(depth.waiting).unwrap_or(0);
         let estimate = self.gate.drain_estimate(waiting);
         metrics::depth(&depth, estimate.map_or(0.0, |e| e.done_in_ms as f64 / 1_000.0));
         Ok(depth)
-    }
-
-    /// Turns notifications into hints. A lost connection costs speed only.
-    async fn listen(&self, stop: &CancellationToken) {
-        let listening = async {
-            loop {
-                if let Ok(mut listener) =
-                    sqlx::postgres::PgListener::connect_with(self.db.pool()).await
-                    && listener.listen(WORK_CHANNEL).await.is_ok()
-                {
-                    while listener.recv().await.is_ok() {
-                        self.hints.work.notify_one();
-                    }
-                }
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        };
-        stop.run_until_cancelled(listening).await;
     }
 }
 
@@ -244,7 +228,7 @@ impl Work {
     }
 
     /// One look at everything there may be to do. `true`: there was something, look again at once.
-    async fn look(&mut self) -> Result<bool, sqlx::Error> {
+    async fn look(&mut self) -> Result<bool, DbError> {
         self.relay.gate.log_changes();
         self.take_over().await?;
         if self.relay.gate.reopened() {
@@ -273,7 +257,7 @@ impl Work {
         self.relay.config.in_flight_max.saturating_sub(held).min(self.relay.config.claim_max)
     }
 
-    async fn claim_due(&mut self, places: u32) -> Result<u32, sqlx::Error> {
+    async fn claim_due(&mut self, places: u32) -> Result<u32, DbError> {
         if places == 0 {
             return Ok(0);
         }
@@ -283,7 +267,7 @@ impl Work {
         Ok(found)
     }
 
-    async fn claim_fresh(&mut self, places: u32, fate: Fate) -> Result<u32, sqlx::Error> {
+    async fn claim_fresh(&mut self, places: u32, fate: Fate) -> Result<u32, DbError> {
         if places == 0 {
             return Ok(0);
         }
@@ -305,14 +289,14 @@ impl Work {
     }
 
     /// While nothing may be called, new orders are queued at once, so that who waits is told.
-    async fn queue_fresh(&mut self, places: u32) -> Result<bool, sqlx::Error> {
+    async fn queue_fresh(&mut self, places: u32) -> Result<bool, DbError> {
         let retry_after_ms = self.relay.gate.refusal().and_then(|refusal| refusal.retry_in_ms);
         let found = self.claim_fresh(places, Fate::Queue { retry_after_ms }).await?;
         Ok(found > 0)
     }
 
     /// Sagas of relays that have fallen silent, and those this relay holds without knowing.
-    async fn take_over(&mut self) -> Result<(), sqlx::Error> {
+    async fn take_over(&mut self) -> Result<(), DbError> {
         let seen = *self.looks.borrow();
         let news = std::mem::replace(&mut self.beat_handled, seen.number) != seen.number;
         let others_stale = news && seen.beat.is_some_and(|beat| beat.others_stale);
@@ -350,7 +334,7 @@ impl Work {
         Ok(())
     }
 
-    async fn claim(&self, source: Source, limit: u32, fate: Fate) -> Result<Claimed, sqlx::Error> {
+    async fn claim(&self, source: Source, limit: u32, fate: Fate) -> Result<Claimed, DbError> {
         let claimed =
             claim(&self.relay.db, self.membership.id(), source, i64::from(limit), fate).await?;
         tell_stored(&self.relay.hints, &claimed.moved);
@@ -389,7 +373,7 @@ impl Work {
                 let held = outbox::lock_lost(c, relay, &[], i64::from(i32::MAX)).await?;
                 let moves: Vec<_> =
                     held.iter().filter_map(|claimed| given_up(&claimed.loaded, relay)).collect();
-                Ok::<_, sqlx::Error>(store_moves(c, &moves).await?.len())
+                Ok::<_, DbError>(store_moves(c, &moves).await?.len())
             })
         });
         match handed.await {

@@ -24,6 +24,6 @@ pub use durability::{DurabilityError, check_durability};
 pub use futures_util::future::BoxFuture;
 pub use migrate::{MigrateError, is_migrated, migrate};
 /// What a query fails with. Crates without SQL of their own name it by this.
-pub use sqlx::Error as DbError;
+pub use sqlx::{Error as DbError, PgConnection};
 /// What a unit of work gets. Crates without SQL of their own hand it on by this name.
 pub use sqlx::PgConnection as DbConnection;
