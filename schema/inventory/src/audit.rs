@@ -1,6 +1,16 @@
 //! Does the inventory add up? What keys and checks cannot say, asked of the rows themselves.
 
+mod bookings;
+mod dump;
+mod held;
+
 use sqlx::PgConnection;
+
+pub use bookings::{Misbooking, find_misbookings};
+pub use dump::dump_reservations;
+pub use held::{
+    HeldLine, OrderReservations, find_held_lines, stream_held_lines, stream_orders_with_several,
+};
 
 /// An item whose books do not balance. An empty list is a clean slate.
 #[derive(Clone, Debug, PartialEq, Eq)]

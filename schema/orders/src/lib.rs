@@ -4,6 +4,7 @@
 //! through `schema_pg::Db`. What decides is `saga::transition`; this crate loads and stores.
 //! Start at [`orders::insert_orders`], then [`outbox::claim_fresh`], then [`sagas::store_moves`].
 
+pub mod audit;
 pub mod health;
 pub mod hints;
 pub mod idempotency_keys;
