@@ -10,6 +10,7 @@ use edge::{LimitConfig, RateLimit, ServeConfig};
 
 /// Every setting has an environment variable, a default and bounds.
 #[derive(Clone, Debug, Args)]
+#[group(skip)]
 pub struct Config {
     /// Address and port to listen on. Default: 127.0.0.1:3001.
     #[arg(

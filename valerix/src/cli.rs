@@ -1,42 +1,109 @@
 //! What can be said on the command line, and by which environment variables.
 
+use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-const DEFAULT_COMMAND: &str = "postgres";
+use crate::settings::Settings;
+
+/// What runs when nothing is said.
+const DEFAULT_COMMAND: &str = "up";
 
 /// Takes an order once, and finishes it, whatever breaks.
 ///
 /// Without a subcommand everything runs in one process on an embedded Postgres.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true)]
-pub(crate) struct Cli {
+#[command(name = "valerix", version, propagate_version = true)]
+struct Cli {
     #[command(flatten)]
-    pub(crate) log: edge::LogConfig,
+    log: edge::LogConfig,
     #[command(subcommand)]
-    pub(crate) command: Option<Command>,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Everything in one process, on an embedded Postgres unless databases are given (the default)
+    Up(Box<Up>),
     /// Only the embedded Postgres, in the foreground; prints the URLs of its databases
     Postgres(DataDir),
     /// Bring both databases to the shape that this binary knows
     Migrate(DatabaseUrls),
+    /// The order service alone
+    OrderApi(Box<OrderApi>),
+    /// The inventory service alone
+    InventoryApi(Box<InventoryApi>),
+    /// One relay alone; several may run, on several hosts
+    Relay(Box<Relay>),
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(Config),
 }
 
-impl Cli {
-    /// The command line, read as if the default subcommand had been written where none is.
-    pub(crate) fn read() -> (edge::LogConfig, Command) {
-        let cli = Cli::parse();
-        if let Some(command) = cli.command {
-            return (cli.log, command);
-        }
-        let line = std::env::args_os().chain([DEFAULT_COMMAND.into()]);
-        let cli = Cli::parse_from(line);
-        (cli.log, cli.command.expect("the default subcommand was just added"))
-    }
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Print every setting and where it comes from, and try what they name
+    Check(Box<Up>),
+}
+
+/// What `valerix up` can be told.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    pub(crate) data_dir: DataDir,
+    #[command(flatten)]
+    pub(crate) databases: DatabaseUrls,
+    #[command(flatten)]
+    pub(crate) pool: Pool,
+    #[command(flatten)]
+    pub(crate) order_api: order_api::Config,
+    #[command(flatten)]
+    pub(crate) inventory_api: inventory_api::Config,
+    #[command(flatten)]
+    pub(crate) relay: outbox_relay::Config,
+    #[command(flatten)]
+    pub(crate) relay_face: RelayFace,
+}
+
+/// What `valerix order-api` can be told.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct OrderApi {
+    #[command(flatten)]
+    pub(crate) database: OrderDatabase,
+    #[command(flatten)]
+    pub(crate) pool: Pool,
+    #[command(flatten)]
+    pub(crate) config: order_api::Config,
+    /// Where inventory is, asked only by /health/deep. Default: http://127.0.0.1:3002.
+    #[arg(long, env = "INVENTORY_SERVICE_URL", default_value = "http://127.0.0.1:3002")]
+    pub(crate) inventory_service_url: String,
+}
+
+/// What `valerix inventory-api` can be told.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct InventoryApi {
+    #[command(flatten)]
+    pub(crate) database: InventoryDatabase,
+    #[command(flatten)]
+    pub(crate) pool: Pool,
+    #[command(flatten)]
+    pub(crate) config: inventory_api::Config,
+}
+
+/// What `valerix relay` can be told.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Relay {
+    #[command(flatten)]
+    pub(crate) database: OrderDatabase,
+    #[command(flatten)]
+    pub(crate) pool: Pool,
+    #[command(flatten)]
+    pub(crate) config: outbox_relay::Config,
+    #[command(flatten)]
+    pub(crate) face: RelayFace,
 }
 
 /// Where the embedded Postgres keeps what must last.
@@ -50,10 +117,103 @@ pub(crate) struct DataDir {
 /// Databases that somebody else runs. Given both, no embedded Postgres is started.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct DatabaseUrls {
-    /// Database of the orders: postgres://user:password@host:5432/orders
-    #[arg(long, env = "ORDER_DATABASE_URL", hide_env_values = true)]
-    pub(crate) order_database_url: Option<String>,
-    /// Database of the inventory: postgres://user:password@host:5432/inventory
-    #[arg(long, env = "INVENTORY_DATABASE_URL", hide_env_values = true)]
-    pub(crate) inventory_database_url: Option<String>,
+    #[command(flatten)]
+    pub(crate) orders: OrderDatabase,
+    #[command(flatten)]
+    pub(crate) inventory: InventoryDatabase,
 }
+
+/// Where orders and sagas are kept.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct OrderDatabase {
+    /// Database of the orders: postgres://user:password@host:5432/orders
+    #[arg(
+        id = "order_database_url",
+        long = "order-database-url",
+        env = "ORDER_DATABASE_URL",
+        hide_env_values = true
+    )]
+    pub(crate) url: Option<String>,
+}
+
+/// Where stock and reservations are kept.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct InventoryDatabase {
+    /// Database of the inventory: postgres://user:password@host:5432/inventory
+    #[arg(
+        id = "inventory_database_url",
+        long = "inventory-database-url",
+        env = "INVENTORY_DATABASE_URL",
+        hide_env_values = true
+    )]
+    pub(crate) url: Option<String>,
+}
+
+/// How each service uses its database.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Pool {
+    /// Connections of each service to its database at most. Default: 10; 4 to 100.
+    #[arg(
+        id = "database_connections_max",
+        long = "database-connections-max",
+        env = "VALERIX_DATABASE_CONNECTIONS_MAX",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u32).range(4..=100)
+    )]
+    pub(crate) connections_max: u32,
+}
+
+/// Where a relay shows its health and metrics.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct RelayFace {
+    /// Address and port of the relay's health and metrics. Default: 127.0.0.1:3003.
+    #[arg(
+        id = "relay_listen",
+        long = "relay-listen",
+        env = "RELAY_LISTEN",
+        default_value = "127.0.0.1:3003"
+    )]
+    pub(crate) listen: SocketAddr,
+}
+
+/// One understood command line.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) log: edge::LogConfig,
+    pub(crate) command: Command,
+    pub(crate) settings: Settings,
+}
+
+/// The command line of this process. Ends it with help, version or a complaint where that is the answer.
+pub(crate) fn read() -> Asked {
+    parse(std::env::args_os().collect()).unwrap_or_else(|complaint| complaint.exit())
+}
+
+/// Reads a line as if the default subcommand had been written where none is.
+fn parse(line: Vec<OsString>) -> Result<Asked, clap::Error> {
+    match parse_as_written(&line) {
+        Ok(Some(asked)) => Ok(asked),
+        Ok(None) => parse_with_default(line).map(|asked| asked.expect("it has a subcommand")),
+        // an option that only the default subcommand knows
+        Err(complaint) if complaint.kind() == ErrorKind::UnknownArgument => {
+            parse_with_default(line).ok().flatten().ok_or(complaint)
+        }
+        Err(complaint) => Err(complaint),
+    }
+}
+
+fn parse_with_default(mut line: Vec<OsString>) -> Result<Option<Asked>, clap::Error> {
+    line.insert(line.len().min(1), DEFAULT_COMMAND.into());
+    parse_as_written(&line)
+}
+
+fn parse_as_written(line: &[OsString]) -> Result<Option<Asked>, clap::Error> {
+    let mut known = Cli::command();
+    let matches = known.try_get_matches_from_mut(line)?;
+    let settings = Settings::of(&known, &matches);
+    let Cli { log, command } = Cli::from_arg_matches(&matches).map_err(|e| e.format(&mut known))?;
+    Ok(command.map(|command| Asked { log, command, settings }))
+}
+
+#[cfg(test)]
+mod tests;

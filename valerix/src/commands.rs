@@ -1,12 +1,28 @@
 //! The subcommands, one line each.
 
-use crate::cli::Command;
-use crate::{migrate, postgres};
+mod config_check;
+mod inventory_api;
+mod migrate;
+mod order_api;
+mod postgres;
+mod relay;
+mod up;
+
+use crate::cli::{Command, Config};
+use crate::settings::Settings;
 
 /// Runs one subcommand to its end.
-pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
+pub(crate) async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
+    if !matches!(command, Command::Config(_)) {
+        settings.log();
+    }
     match command {
+        Command::Up(up) => up::run(*up).await,
         Command::Postgres(data_dir) => postgres::run(&data_dir).await,
         Command::Migrate(urls) => migrate::run(&urls).await,
+        Command::OrderApi(asked) => order_api::run(*asked).await,
+        Command::InventoryApi(asked) => inventory_api::run(*asked).await,
+        Command::Relay(asked) => relay::run(*asked).await,
+        Command::Config(Config::Check(up)) => config_check::run(&up, &settings).await,
     }
 }

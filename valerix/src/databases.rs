@@ -1,15 +1,12 @@
-//! Which databases are used, and how a service opens its own.
+//! Which databases are used. How one is opened stands in [`opening`].
 
-use std::time::Duration;
+pub(crate) mod opening;
 
 use anyhow::bail;
-use schema_pg::{ConnectError, Db, PoolConfig};
-use tokio::time::{Instant, sleep};
+use schema_pg::PoolConfig;
+use sqlx::migrate::Migrator;
 
-use crate::cli::DatabaseUrls;
-
-/// Between two tries to reach a server that is not there yet.
-const RETRY_EVERY: Duration = Duration::from_millis(250);
+use crate::cli::{DatabaseUrls, Pool};
 
 /// Where both databases are.
 #[derive(Clone, Debug)]
@@ -18,39 +15,51 @@ pub(crate) struct Urls {
     pub(crate) inventory: String,
 }
 
+/// One of the two databases.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Database {
+    pub(crate) name: &'static str,
+    pub(crate) variable: &'static str,
+    pub(crate) migrator: &'static Migrator,
+}
+
+pub(crate) const ORDERS: Database =
+    Database { name: "orders", variable: "ORDER_DATABASE_URL", migrator: &schema_orders::MIGRATOR };
+pub(crate) const INVENTORY: Database = Database {
+    name: "inventory",
+    variable: "INVENTORY_DATABASE_URL",
+    migrator: &schema_inventory::MIGRATOR,
+};
+
 /// The databases somebody else runs, if any were named. One without the other is a mistake.
 pub(crate) fn given(urls: &DatabaseUrls) -> anyhow::Result<Option<Urls>> {
-    match (
-        filled(urls.order_database_url.as_deref()),
-        filled(urls.inventory_database_url.as_deref()),
-    ) {
+    match (filled(urls.orders.url.as_deref()), filled(urls.inventory.url.as_deref())) {
         (Some(orders), Some(inventory)) => Ok(Some(Urls { orders, inventory })),
         (None, None) => Ok(None),
-        (Some(_), None) => bail!(one_alone("ORDER_DATABASE_URL", "INVENTORY_DATABASE_URL")),
-        (None, Some(_)) => bail!(one_alone("INVENTORY_DATABASE_URL", "ORDER_DATABASE_URL")),
+        (Some(_), None) => bail!(one_alone(ORDERS, INVENTORY)),
+        (None, Some(_)) => bail!(one_alone(INVENTORY, ORDERS)),
     }
 }
 
-/// Connects; waits up to `patience` for a server that does not answer yet, but for nothing else.
-pub(crate) async fn connect(config: &PoolConfig, patience: Duration) -> Result<Db, ConnectError> {
-    let began = Instant::now();
-    let mut told = false;
-    loop {
-        match Db::connect(config).await {
-            Err(error @ (ConnectError::Unreachable { .. } | ConnectError::NotReady { .. }))
-                if began.elapsed() < patience =>
-            {
-                if !told {
-                    tracing::warn!(
-                        wait_s = patience.as_secs(),
-                        "waiting for the database: {error}"
-                    );
-                    told = true;
-                }
-                sleep(RETRY_EVERY).await;
-            }
-            outcome => return outcome,
+impl Database {
+    /// Its URL, which a service alone cannot do without.
+    pub(crate) fn required(self, url: Option<&str>) -> anyhow::Result<String> {
+        match filled(url) {
+            Some(url) => Ok(url),
+            None => bail!(
+                "{} is not set: set it to a Postgres database, or run `valerix postgres` and use the line it prints",
+                self.variable
+            ),
         }
+    }
+}
+
+impl Pool {
+    /// How the service called `application` uses the database at `url`.
+    pub(crate) fn at(self, url: &str, application: &'static str) -> PoolConfig {
+        let mut config = PoolConfig::new(url, application);
+        config.connections_max = self.connections_max;
+        config
     }
 }
 
@@ -59,7 +68,8 @@ fn filled(url: Option<&str>) -> Option<String> {
     url.map(str::trim).filter(|url| !url.is_empty()).map(str::to_owned)
 }
 
-fn one_alone(set: &str, missing: &str) -> String {
+fn one_alone(set: Database, missing: Database) -> String {
+    let (set, missing) = (set.variable, missing.variable);
     format!("{set} is set but {missing} is not: set both, or neither for the embedded Postgres")
 }
 

@@ -7,18 +7,25 @@ mod cli;
 mod commands;
 mod databases;
 mod errors;
-mod migrate;
-mod postgres;
+mod listening;
+mod output;
+mod running;
+mod settings;
 mod shutdown;
+mod waiting;
 
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// What is still under way when a command has come to its end (a download, say) is not waited for.
+const LEFTOVERS_MAX: Duration = Duration::from_millis(100);
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let (log, command) = cli::Cli::read();
-    match run(&log, command) {
+    let asked = cli::read();
+    match run(asked) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", errors::describe(&error));
@@ -27,8 +34,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(log: &edge::LogConfig, command: cli::Command) -> anyhow::Result<()> {
-    edge::init_tracing(log)?;
+fn run(asked: cli::Asked) -> anyhow::Result<()> {
+    edge::init_tracing(&asked.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(commands::run(command))
+    let outcome = runtime.block_on(commands::run(asked.command, asked.settings));
+    runtime.shutdown_timeout(LEFTOVERS_MAX);
+    outcome
 }

@@ -73,6 +73,19 @@ pub(crate) fn find_or_provide(
     }
 }
 
+/// The server that would be used, if there is one; provides nothing.
+pub(crate) fn look(
+    search: &Search,
+    wanted: Option<u32>,
+) -> Result<Option<Binaries>, EmbeddedError> {
+    let nothing_provided = Search { provision: false, ..search.clone() };
+    match find_or_provide(&nothing_provided, wanted) {
+        Ok(binaries) => Ok(Some(binaries)),
+        Err(EmbeddedError::Missing { .. }) if search.provision => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 fn not_too_old(binaries: Binaries) -> Result<Binaries, EmbeddedError> {
     if binaries.major >= OLDEST_MAJOR {
         return Ok(binaries);

@@ -144,6 +144,24 @@ impl Drop for EmbeddedPostgres {
     }
 }
 
+/// What [`EmbeddedPostgres::start`] would find, in words. Starts, creates and installs nothing.
+pub fn look(options: &Options) -> Result<String, EmbeddedError> {
+    let wanted = cluster::major_of(&options.directory);
+    let directory = options.directory.display();
+    match binaries::look(&options.search, wanted)? {
+        None => Ok(format!("to be provided at the first start, in {directory}")),
+        Some(found) if wanted.is_none_or(|major| major == found.major) => {
+            Ok(format!("{}, in {directory}", found.version))
+        }
+        Some(found) => Err(EmbeddedError::OtherVersion {
+            data: options.directory.join("data"),
+            data_major: wanted.unwrap_or_default(),
+            binaries: found.directory,
+            binaries_major: found.major,
+        }),
+    }
+}
+
 /// One process per directory. The kernel releases this lock with its holder, however that one ends.
 fn lock(base: &Path) -> Result<File, EmbeddedError> {
     let path = base.join("lock");

@@ -55,6 +55,17 @@ fn says_where_it_looked_and_what_helps_when_there_is_nothing() {
 }
 
 #[test]
+fn looking_provides_nothing() {
+    let empty = tempfile::tempdir().unwrap();
+    let cache = empty.path().to_owned();
+    let search = Search { directory: None, provision: true, cache, usual_places: false };
+    assert!(look(&search, None).unwrap().is_none(), "one could be provided");
+    assert_eq!(fs::read_dir(empty.path()).unwrap().count(), 0);
+    let forbidden = Search { provision: false, ..search };
+    assert!(matches!(look(&forbidden, None), Err(EmbeddedError::Missing { .. })));
+}
+
+#[test]
 fn a_named_directory_without_a_server_is_named_in_the_error() {
     let search = Search { directory: Some("/nonexistent/bin".into()), ..Search::from_env() };
     let text = find_or_provide(&search, None).unwrap_err().to_string();

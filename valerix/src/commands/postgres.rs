@@ -1,6 +1,6 @@
 //! The embedded Postgres: alone as a subcommand, or under everything else in `up`.
 
-use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -9,11 +9,8 @@ use tokio::sync::oneshot;
 use tokio::task;
 
 use crate::cli::DataDir;
-use crate::databases::Urls;
-use crate::shutdown;
-
-const ORDERS: &str = "orders";
-const INVENTORY: &str = "inventory";
+use crate::databases::{INVENTORY, ORDERS, Urls};
+use crate::{output, shutdown};
 
 /// A running embedded server with both databases.
 pub(crate) struct Embedded {
@@ -24,12 +21,14 @@ pub(crate) struct Embedded {
 /// `valerix postgres`: prints the URLs, then serves until it is told to stop.
 pub(crate) async fn run(data_dir: &DataDir) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
-    let mut embedded = Embedded::start(data_dir).await?;
+    let Some(started) = stop.run_until_cancelled(Embedded::start(data_dir)).await else {
+        return Ok(());
+    };
+    let mut embedded = started?;
     let urls = embedded.urls();
     let lines =
         format!("ORDER_DATABASE_URL={}\nINVENTORY_DATABASE_URL={}\n", urls.orders, urls.inventory);
-    // Whoever started us may have closed our output; that is no reason to stop a database.
-    let _ = io::stdout().write_all(lines.as_bytes());
+    output::print(&lines);
     let lost = stop.run_until_cancelled(embedded.lost()).await;
     embedded.stop().await;
     match lost {
@@ -42,7 +41,8 @@ impl Embedded {
     /// Starts the server below the data directory; creates the databases with a new cluster.
     pub(crate) async fn start(data_dir: &DataDir) -> anyhow::Result<Embedded> {
         let mut options = Options::new(data_dir.path.join("postgres"));
-        options.databases = [ORDERS, INVENTORY].map(str::to_owned).to_vec();
+        tracing::info!("starting the embedded Postgres; the first time this takes a moment");
+        options.databases = [ORDERS, INVENTORY].map(|database| database.name.to_owned()).to_vec();
         let started = task::spawn_blocking(move || EmbeddedPostgres::start(&options)).await;
         let server = Arc::new(started.context("starting the embedded Postgres panicked")??);
         let (tell, lost) = oneshot::channel();
@@ -51,8 +51,13 @@ impl Embedded {
         Ok(Embedded { server, lost })
     }
 
+    /// Where its data lie.
+    pub(crate) fn directory(&self) -> &Path {
+        self.server.directory()
+    }
+
     pub(crate) fn urls(&self) -> Urls {
-        Urls { orders: self.server.url(ORDERS), inventory: self.server.url(INVENTORY) }
+        Urls { orders: self.server.url(ORDERS.name), inventory: self.server.url(INVENTORY.name) }
     }
 
     /// Resolves with the reason when the server is gone and does not come back.

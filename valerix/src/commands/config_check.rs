@@ -1,0 +1,91 @@
+//! `valerix config check`: every setting and where it comes from, and whether what they name can be used.
+//!
+//! It changes nothing: no server is started, nothing is created or migrated.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use anyhow::{Context, bail};
+use outbox_relay::inventory::Inventory;
+use schema_embedded::Options;
+
+use crate::cli::Up;
+use crate::databases::{self, Database, INVENTORY, ORDERS};
+use crate::settings::{Origin, Settings};
+use crate::{errors, output};
+
+/// What one check came to: what is fine, or what to do.
+type Found = anyhow::Result<String>;
+
+pub(crate) async fn run(up: &Up, settings: &Settings) -> anyhow::Result<()> {
+    let mut text = table(settings);
+    text.push('\n');
+    let mut failures = 0;
+    for found in checks(up).await {
+        let line = match found {
+            Ok(fine) => format!("ok      {fine}"),
+            Err(why) => {
+                failures += 1;
+                format!("FAILED  {}", errors::describe(&why))
+            }
+        };
+        let _ = writeln!(text, "{line}");
+    }
+    output::print(&text);
+    match failures {
+        0 => Ok(()),
+        1 => bail!("1 check failed"),
+        _ => bail!("{failures} checks failed"),
+    }
+}
+
+fn table(settings: &Settings) -> String {
+    let width = settings.iter().map(|setting| setting.name.len()).max().unwrap_or(0);
+    settings.iter().fold(String::new(), |mut text, setting| {
+        let from = setting.from;
+        let value = if from == Origin::Unset { "-" } else { &setting.value };
+        let _ = writeln!(text, "{:width$}  {value}  ({from})", setting.name);
+        text
+    })
+}
+
+async fn checks(up: &Up) -> Vec<Found> {
+    let mut found = vec![
+        port("ORDER_API_LISTEN", up.order_api.listen).await,
+        port("INVENTORY_API_LISTEN", up.inventory_api.listen).await,
+        port("RELAY_LISTEN", up.relay_face.listen).await,
+        inventory_url(up),
+    ];
+    match databases::given(&up.databases) {
+        Ok(Some(urls)) => {
+            found.push(database(ORDERS, &urls.orders, up).await);
+            found.push(database(INVENTORY, &urls.inventory, up).await);
+        }
+        Ok(None) => found.push(embedded(up)),
+        Err(why) => found.push(Err(why)),
+    }
+    found
+}
+
+async fn port(variable: &'static str, address: SocketAddr) -> Found {
+    let listener = edge::bind(address, variable).await?;
+    Ok(format!("{variable}: {} is free", listener.local_addr()?))
+}
+
+fn inventory_url(up: &Up) -> Found {
+    Inventory::new(&up.relay)?;
+    Ok("INVENTORY_SERVICE_URL can be called (nobody has been asked)".to_owned())
+}
+
+async fn database(database: Database, url: &str, up: &Up) -> Found {
+    let config = up.pool.at(url, "valerix-config-check");
+    let migrated = database.inspect(&config).await?;
+    let state = if migrated { "up to date" } else { "to be migrated at the next start" };
+    Ok(format!("{}: reachable, durable, {state}", database.variable))
+}
+
+fn embedded(up: &Up) -> Found {
+    let options = Options::new(up.data_dir.path.join("postgres"));
+    let server = schema_embedded::look(&options).context("the embedded Postgres")?;
+    Ok(format!("no database URLs: the embedded Postgres is used, {server}"))
+}

@@ -1,0 +1,47 @@
+//! `valerix relay`: one relay alone. Several may run; each takes over from one that falls silent.
+
+use edge::{MetricsHandle, ServeConfig};
+use outbox_relay::{Reach, Relay};
+use schema_orders::hints::Hints;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli;
+use crate::databases::ORDERS;
+use crate::databases::opening::Patience;
+use crate::{listening, output, shutdown, waiting};
+
+pub(crate) const APPLICATION: &str = "valerix-relay";
+
+pub(crate) async fn run(asked: cli::Relay) -> anyhow::Result<()> {
+    let stop = shutdown::on_signal()?;
+    let metrics = edge::install_prometheus()?;
+    let url = ORDERS.required(asked.database.url.as_deref())?;
+    let listener = listening::bind(asked.face.listen, "RELAY_LISTEN").await?;
+    output::print(&format!("relay listens on {}\n", listening::url_of(&listener)?));
+    let pool = asked.pool.at(&url, APPLICATION);
+    let opening = ORDERS.open_patiently(&pool, Patience::Endless);
+    let waiting = waiting::answer_until(listener, opening);
+    let Some(waited) = stop.run_until_cancelled(waiting).await else { return Ok(()) };
+    let (listener, db) = waited?;
+    let relay = Relay::new(asked.config, db?, Hints::new(), Reach::OtherProcesses)?;
+    serve(relay, listener, metrics, stop).await
+}
+
+/// Runs the relay, and its face as long as it runs: people may watch it hand over.
+pub(crate) async fn serve(
+    relay: Relay,
+    listener: TcpListener,
+    metrics: MetricsHandle,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let url = listening::url_of(&listener)?;
+    let face_stop = CancellationToken::new();
+    let router = outbox_relay::router(relay.clone(), metrics);
+    let face = edge::serve(listener, router, ServeConfig::default(), face_stop.clone());
+    let face = tokio::spawn(face);
+    let outcome = outbox_relay::serve(relay, Some(url), stop).await;
+    face_stop.cancel();
+    face.await?;
+    Ok(outcome?)
+}
