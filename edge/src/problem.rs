@@ -6,7 +6,7 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::TraceContext;
@@ -150,6 +150,11 @@ impl Problem {
         self.0.code
     }
 
+    /// When to try again, in seconds, where it says so.
+    pub fn retry_after(&self) -> Option<u64> {
+        self.0.headers.get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()
+    }
+
     /// The wrong places.
     pub fn errors(&self) -> &[FieldError] {
         &self.0.errors
@@ -157,6 +162,13 @@ impl Problem {
 
     /// The body as JSON.
     pub fn to_body(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("strings and JSON values always serialise")
+    }
+}
+
+/// The body, for a place within other JSON.
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let content = &self.0;
         let wire = Wire {
             r#type: format!("{TYPE_BASE}{}", content.code),
@@ -169,7 +181,7 @@ impl Problem {
             errors: &content.errors,
             members: &content.members,
         };
-        serde_json::to_vec(&wire).expect("strings and JSON values always serialise")
+        wire.serialize(serializer)
     }
 }
 

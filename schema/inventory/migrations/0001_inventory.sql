@@ -21,7 +21,7 @@ create table stock (
 -- row is also the tombstone that refuses a late reserve, for ever.
 create table reservations (
     reservation_id uuid        primary key,
-    order_id       uuid,                              -- null: a tombstone written before any reserve came
+    order_id       uuid,                              -- null: a tombstone whose release named no order
     state          text        not null,
     max_epoch      bigint      not null,              -- the newest epoch that spoke: older ones are refused
     fingerprint    bytea,                             -- SHA-256 of order and lines; null as order_id

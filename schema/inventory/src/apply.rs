@@ -74,7 +74,7 @@ fn first_words(commands: &[Command]) -> Vec<NewReservation> {
             Command::Reserve(reserve) => {
                 (Some(reserve.order_id), Some(reserve.fingerprint), State::Held)
             }
-            Command::Release { .. } => (None, None, State::Released),
+            Command::Release { order_id, .. } => (*order_id, None, State::Released),
             Command::Commit { .. } => continue,
         };
         first.entry(command.reservation_id()).or_insert_with(|| NewReservation {

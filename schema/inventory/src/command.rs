@@ -52,6 +52,8 @@ pub enum Command {
     Release {
         /// Which; it need not exist.
         reservation_id: Uuid,
+        /// Whose it would have been; kept on a tombstone.
+        order_id: Option<Uuid>,
         /// Fencing token of the caller.
         epoch: Option<i64>,
     },

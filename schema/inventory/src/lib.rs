@@ -9,6 +9,7 @@ pub mod audit;
 pub mod command;
 pub mod decide;
 pub mod gremlin;
+pub mod health;
 pub mod movements;
 pub mod reservation_lines;
 pub mod reservations;

@@ -15,7 +15,7 @@ use crate::decide::Row;
 pub struct NewReservation {
     /// Key.
     pub reservation_id: Uuid,
-    /// `None` for a tombstone.
+    /// `None` for a tombstone whose release named no order.
     pub order_id: Option<Uuid>,
     /// `Held` or `Released`; corrected in the same transaction if it is decided otherwise.
     pub state: State,
@@ -43,7 +43,7 @@ pub struct RowChange {
 pub struct Reservation {
     /// Key.
     pub reservation_id: Uuid,
-    /// `None` on a tombstone that no reserve ever reached.
+    /// `None` on a tombstone whose release named no order.
     pub order_id: Option<Uuid>,
     /// Where it stands.
     pub state: State,

@@ -65,7 +65,7 @@ fn reserve(reservation_id: Uuid, epoch: i64, lines: &[(&str, i64)]) -> Command {
 }
 
 fn release(reservation_id: Uuid, epoch: i64) -> Command {
-    Command::Release { reservation_id, epoch: Some(epoch) }
+    Command::Release { reservation_id, order_id: None, epoch: Some(epoch) }
 }
 
 fn commit(reservation_id: Uuid, epoch: i64) -> Command {

@@ -15,7 +15,7 @@ fn reserve(reservation: u8, order: u8, epoch: i64, lines: Vec<Line>) -> Command 
 }
 
 fn release(reservation: u8, epoch: i64) -> Command {
-    Command::Release { reservation_id: id(reservation), epoch: Some(epoch) }
+    Command::Release { reservation_id: id(reservation), order_id: None, epoch: Some(epoch) }
 }
 
 fn commit(reservation: u8, epoch: i64) -> Command {

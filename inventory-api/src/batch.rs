@@ -1,0 +1,182 @@
+//! POST /api/inventory/reservations:batch: many reserves in one request, each decided and answered
+//! as if it had come alone.
+//!
+//! In: `{"entries": [{reservation_id, order_id, epoch, deadline_ms, lines}, …]}`. Out: one line of JSON
+//! per entry, as soon as it is decided and in no order:
+//! `{"reservation_id", "status", "retry_after_s", "body"}`, with the status and the body the single
+//! call would have had. An entry that cannot be read has a line of its own, and spoils no other; an
+//! answer that breaks off leaves the missing ones unknown.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use edge::{Problem, parse_strict};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use http::{HeaderMap, header};
+use schema_inventory::{Command, Reserve};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::InventoryApi;
+use crate::intake::Asked;
+use crate::lines::{RequestedLine, check_lines};
+use crate::reservations::decide;
+use crate::saga_headers::{check_epoch, deadline};
+use crate::verdict::Standing;
+
+/// Entries of one request.
+const ENTRIES_MAX: usize = 1_000;
+/// Largest request. A relay's batch of orders of a hundred lines each must fit.
+const BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Answers written out together at most.
+const LINES_AT_ONCE: usize = 256;
+const NDJSON: &str = "application/x-ndjson";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Batch {
+    entries: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    reservation_id: Uuid,
+    order_id: Uuid,
+    epoch: Option<i64>,
+    deadline_ms: Option<u64>,
+    lines: Vec<RequestedLine>,
+}
+
+/// The same, with its entries unread.
+#[derive(Deserialize)]
+struct UnreadBatch<'a> {
+    #[serde(borrow)]
+    entries: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    reservation_id: Uuid,
+}
+
+/// An entry that was read, or what to answer it.
+struct Taken {
+    reservation_id: Uuid,
+    asked: Result<Asked, Problem>,
+}
+
+#[derive(Serialize)]
+struct AnswerLine<T> {
+    reservation_id: Uuid,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_s: Option<u64>,
+    body: T,
+}
+
+pub(crate) async fn reserve_batch(
+    State(api): State<Arc<InventoryApi>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let body = edge::read_json_bytes(&headers, body, BYTES_MAX).await?;
+    let taken = read_entries(&body, api.config.call_time())?;
+    let answers: FuturesUnordered<_> =
+        taken.into_iter().map(|taken| answer(api.clone(), taken)).collect();
+    let chunks = answers
+        .ready_chunks(LINES_AT_ONCE)
+        .map(|lines| Ok::<_, Infallible>(Bytes::from(lines.concat())));
+    Ok(([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(chunks)).into_response())
+}
+
+/// Strictly as a whole; where that fails, each entry for itself.
+fn read_entries(body: &[u8], longest: Duration) -> Result<Vec<Taken>, Problem> {
+    match parse_strict::<Batch>(body) {
+        Ok(Batch { entries }) => {
+            check_count(entries.len())?;
+            Ok(entries.into_iter().map(|entry| entry.take(longest)).collect())
+        }
+        Err(problem) => {
+            let unread: UnreadBatch<'_> = serde_json::from_slice(body).map_err(|_| problem)?;
+            check_count(unread.entries.len())?;
+            let unread = unread.entries.into_iter().enumerate();
+            unread.map(|(index, raw)| read_entry(index, raw, longest)).collect()
+        }
+    }
+}
+
+fn read_entry(index: usize, raw: &RawValue, longest: Duration) -> Result<Taken, Problem> {
+    let raw = raw.get();
+    match parse_strict::<Entry>(raw.as_bytes()) {
+        Ok(entry) => Ok(entry.take(longest)),
+        Err(problem) => {
+            // without its name it cannot be answered, so nobody's entry is executed
+            let Named { reservation_id } = serde_json::from_str(raw).map_err(|_| {
+                let pointer = format!("/entries/{index}/reservation_id");
+                Problem::invalid(pointer, "invalid-value", "each entry names its reservation")
+            })?;
+            Ok(Taken { reservation_id, asked: Err(problem) })
+        }
+    }
+}
+
+fn check_count(count: usize) -> Result<(), Problem> {
+    if count == 0 || count > ENTRIES_MAX {
+        return Err(Problem::invalid("/entries", "out-of-range", "1 to 1000 entries"));
+    }
+    Ok(())
+}
+
+impl Entry {
+    fn take(self, longest: Duration) -> Taken {
+        let reservation_id = self.reservation_id;
+        Taken { reservation_id, asked: self.check(longest) }
+    }
+
+    fn check(self, longest: Duration) -> Result<Asked, Problem> {
+        check_epoch(self.epoch, "/epoch")?;
+        let lines = check_lines(self.lines, "/lines")?;
+        let reserve = Reserve::new(self.reservation_id, self.order_id, self.epoch, lines);
+        let until = deadline(self.deadline_ms, longest);
+        Ok(Asked { command: Command::Reserve(reserve), until })
+    }
+}
+
+async fn answer(api: Arc<InventoryApi>, taken: Taken) -> Vec<u8> {
+    let verdict = match taken.asked {
+        Ok(asked) => decide(&api, asked).await,
+        Err(problem) => Err(problem),
+    };
+    write_line(taken.reservation_id, &verdict)
+}
+
+fn write_line(reservation_id: Uuid, verdict: &Result<Standing, Problem>) -> Vec<u8> {
+    let line = match verdict {
+        Ok(standing) => {
+            let status = standing.status().as_u16();
+            serde_json::to_vec(&AnswerLine {
+                reservation_id,
+                status,
+                retry_after_s: None,
+                body: standing,
+            })
+        }
+        Err(problem) => serde_json::to_vec(&AnswerLine {
+            reservation_id,
+            status: problem.status().as_u16(),
+            retry_after_s: problem.retry_after(),
+            body: problem,
+        }),
+    };
+    let mut line = line.expect("ids, numbers and problems always serialise");
+    line.push(b'\n');
+    line
+}

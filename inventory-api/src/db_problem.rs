@@ -1,0 +1,83 @@
+//! What a database error means for the client. The one mapping of this service.
+//!
+//! The callers of this service decide by the answer whether something was executed: 503 with
+//! `Retry-After` says that nothing was, `outcome-unknown` that it may have been.
+
+use edge::{Problem, TraceContext};
+use http::StatusCode;
+use schema_pg::{Class, DbError, classify, is_commit_unknown};
+
+const RETRY_AFTER_S: u64 = 1;
+const RETRY_SLOWLY_AFTER_S: u64 = 5;
+
+/// Why the database did not do what was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// Nothing was written; try again.
+    Unavailable,
+    /// Nothing was written; disk or memory is gone, try again later.
+    Exhausted,
+    /// COMMIT got no answer.
+    OutcomeUnknown,
+    /// The database cannot store the text or number sent.
+    Unstorable,
+    /// A mistake of ours.
+    Bug,
+}
+
+impl Failure {
+    /// Sorts the error and logs it: to be called once for each.
+    pub(crate) fn of(error: &DbError) -> Failure {
+        let trace_id = TraceContext::current().map(|context| context.trace_id_hex());
+        if is_commit_unknown(error) {
+            tracing::warn!(%error, trace_id, "a commit got no answer");
+            return Failure::OutcomeUnknown;
+        }
+        match classify(error) {
+            Class::Retry | Class::DropConnection => {
+                tracing::warn!(%error, trace_id, "the database does not answer just now");
+                Failure::Unavailable
+            }
+            Class::RetryAlarm => {
+                tracing::error!(%error, trace_id, "the database has run out of disk or memory");
+                Failure::Exhausted
+            }
+            Class::BadInput => Failure::Unstorable,
+            Class::Conflict | Class::Bug => {
+                tracing::error!(%error, trace_id, "a query failed");
+                Failure::Bug
+            }
+        }
+    }
+
+    /// What the client is told.
+    pub(crate) fn problem(self) -> Problem {
+        match self {
+            Failure::Unavailable => unavailable(RETRY_AFTER_S),
+            Failure::Exhausted => unavailable(RETRY_SLOWLY_AFTER_S),
+            Failure::OutcomeUnknown => outcome_unknown(),
+            Failure::Unstorable => {
+                let title = "this text cannot be stored";
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-text", title)
+            }
+            Failure::Bug => Problem::internal(),
+        }
+    }
+}
+
+/// For a request that failed at the database.
+pub(crate) fn problem_of(error: &DbError) -> Problem {
+    Failure::of(error).problem()
+}
+
+/// 504 without `Retry-After`: it may have been executed.
+pub(crate) fn outcome_unknown() -> Problem {
+    let title = "whether this was done is not known";
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, "outcome-unknown", title)
+        .with_detail("send the same request again: it is never executed twice")
+        .retryable()
+}
+
+fn unavailable(retry_after_s: u64) -> Problem {
+    Problem::unavailable("nothing was done; try again", retry_after_s)
+}

@@ -1,0 +1,152 @@
+//! Group commit of reservations, releases and commits: those that arrive together share one
+//! transaction and are decided in the order they came. A hot item is locked once for all of them.
+//!
+//! Work whose caller has stopped waiting is refused before anything is locked. A command the database
+//! will not take fails alone: the batch is then written again one by one. A batch whose commit got
+//! no answer is not, because it may stand: its callers send the same ids again and read what
+//! happened.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::{StreamExt, stream};
+use schema_inventory::apply::{Applied, apply_batch};
+use schema_inventory::decide::Kind;
+use schema_inventory::{Answer, Command};
+use schema_pg::{
+    BatchConfig, BatchError, Batcher, Class, Db, DbError, classify, is_commit_unknown,
+    is_lock_timeout,
+};
+
+use crate::db_problem::Failure;
+use crate::{Config, metrics};
+
+/// After a batch failed: commands written at the same time, each in a transaction of its own.
+const SINGLES_AT_ONCE: usize = 4;
+
+/// A command, and until when somebody waits for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) command: Command,
+    pub(crate) until: Instant,
+}
+
+/// A command that was decided, and is committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Decided {
+    pub(crate) answer: Answer,
+    /// By this very call, not by an earlier one that it repeats.
+    pub(crate) is_fresh: bool,
+}
+
+/// Why there is no decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The deadline had passed; nothing was done.
+    Expired,
+    /// Too much is waiting; nothing was done.
+    Overloaded,
+    /// The database failed.
+    Database(Failure),
+}
+
+type Outcome = Result<Decided, Refusal>;
+
+/// Where commands go.
+pub(crate) struct Intake(Batcher<Asked, Outcome>);
+
+impl Intake {
+    pub(crate) fn start(config: &Config, db: Db) -> Intake {
+        let bounds = BatchConfig {
+            name: "reservations",
+            rows_max: config.batch_rows_max as usize,
+            flushes_max: config.batch_flushes_max as usize,
+            queue_max: config.queue_max as usize,
+        };
+        Intake(Batcher::start(bounds, move |asked| {
+            let db = db.clone();
+            Box::pin(async move { flush(&db, asked).await })
+        }))
+    }
+
+    /// Decides and commits, or says why not.
+    pub(crate) async fn decide(&self, asked: Asked) -> Outcome {
+        self.0.submit(asked).await.unwrap_or_else(|error| {
+            Err(match error {
+                BatchError::Overloaded => Refusal::Overloaded,
+                BatchError::Lost => Refusal::Database(Failure::OutcomeUnknown),
+            })
+        })
+    }
+}
+
+async fn flush(db: &Db, asked: Vec<Asked>) -> Vec<Outcome> {
+    let now = Instant::now();
+    let mut outcomes = vec![Err(Refusal::Expired); asked.len()];
+    let (places, commands): (Vec<usize>, Vec<Command>) = asked
+        .iter()
+        .enumerate()
+        .filter(|(_, asked)| asked.until > now)
+        .map(|(place, asked)| (place, asked.command.clone()))
+        .unzip();
+    if commands.is_empty() {
+        return outcomes;
+    }
+    match write(db, commands.into()).await {
+        Ok(decided) => {
+            for (place, decided) in places.into_iter().zip(decided) {
+                outcomes[place] = Ok(decided);
+            }
+        }
+        Err(error) if places.len() > 1 && may_be_the_fault_of_one(&error) => {
+            tracing::info!(%error, count = places.len(), "a batch is written again one by one");
+            return stream::iter(asked)
+                .map(|asked| write_single(db, asked))
+                .buffered(SINGLES_AT_ONCE)
+                .collect()
+                .await;
+        }
+        Err(error) => {
+            let failure = Failure::of(&error);
+            for place in places {
+                outcomes[place] = Err(Refusal::Database(failure));
+            }
+        }
+    }
+    outcomes
+}
+
+async fn write_single(db: &Db, asked: Asked) -> Outcome {
+    if asked.until <= Instant::now() {
+        return Err(Refusal::Expired);
+    }
+    match write(db, Arc::from([asked.command])).await {
+        Ok(mut decided) => Ok(decided.pop().expect("one answer for one command")),
+        Err(error) => Err(Refusal::Database(Failure::of(&error))),
+    }
+}
+
+async fn write(db: &Db, commands: Arc<[Command]>) -> Result<Vec<Decided>, DbError> {
+    let ids: Vec<_> = commands.iter().map(Command::reservation_id).collect();
+    let applied: Applied = db
+        .transaction(move |connection| {
+            Box::pin(async move { apply_batch(connection, &commands).await })
+        })
+        .await?;
+    metrics::count_movements(&applied.movements);
+    let taken = applied.movements.iter().filter(|movement| movement.kind == Kind::Reserve);
+    let mut taken: HashSet<_> = taken.map(|movement| movement.reservation_id).collect();
+    let decided = ids.into_iter().zip(applied.answers).map(|(id, answer)| {
+        metrics::count_answer(&answer);
+        // the first of an id in its batch took the stock; the others repeat it
+        Decided { answer, is_fresh: taken.remove(&id) }
+    });
+    Ok(decided.collect())
+}
+
+fn may_be_the_fault_of_one(error: &DbError) -> bool {
+    !is_commit_unknown(error)
+        && (is_lock_timeout(error)
+            || matches!(classify(error), Class::BadInput | Class::Conflict | Class::Bug))
+}

@@ -1,0 +1,39 @@
+//! What the inventory service counts, under the seeds' names where they had one.
+
+use schema_inventory::Answer;
+use schema_inventory::decide::Movement;
+
+pub(crate) fn describe() {
+    metrics::describe_counter!(
+        "inventory_transactions_total",
+        "movements of stock, by kind: reserve, release, commit"
+    );
+    metrics::describe_counter!(
+        "inventory_answers_total",
+        "decided reservation calls, by answer; stale_epoch counts fenced writes, tombstoned late reserves"
+    );
+}
+
+pub(crate) fn count_movements(movements: &[Movement]) {
+    use schema_inventory::decide::Kind;
+    for kind in [Kind::Reserve, Kind::Release, Kind::Commit] {
+        let count = movements.iter().filter(|movement| movement.kind == kind).count();
+        if count > 0 {
+            metrics::counter!("inventory_transactions_total", "kind" => kind.as_str())
+                .increment(count as u64);
+        }
+    }
+}
+
+pub(crate) fn count_answer(answer: &Answer) {
+    let answer = match answer {
+        Answer::Done(_) => "done",
+        Answer::Rejected(_) => "rejected",
+        Answer::Tombstoned => "tombstoned",
+        Answer::StaleEpoch { .. } => "stale_epoch",
+        Answer::Mismatch => "mismatch",
+        Answer::AlreadyCommitted => "already_committed",
+        Answer::Unknown => "unknown",
+    };
+    metrics::counter!("inventory_answers_total", "answer" => answer).increment(1);
+}

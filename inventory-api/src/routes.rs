@@ -1,0 +1,35 @@
+//! All paths of the service, in one place.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post, put};
+use edge::{Shell, metrics_route, wrap};
+
+use crate::{InventoryApi, batch, health, reservations, stock, update};
+
+const SERVICE: &str = "inventory-api";
+
+pub(crate) fn router(api: &Arc<InventoryApi>) -> Router {
+    let reservation =
+        put(reservations::reserve).delete(reservations::release).get(reservations::get_reservation);
+    let routes = Router::new()
+        .route("/api/inventory", get(stock::list_stock))
+        .route("/api/inventory/{item_id}", get(stock::get_item))
+        .route("/api/inventory/update", post(update::update_stock))
+        .route("/api/inventory/reservations:batch", post(batch::reserve_batch))
+        .route("/api/inventory/reservations/{reservation_id}", reservation)
+        .route("/api/inventory/reservations/{reservation_id}/commit", post(reservations::commit))
+        .route("/health", get(health::health))
+        .route("/health/live", get(async || edge::health::live()))
+        .route("/health/ready", get(health::ready));
+    let mut routes = routes.with_state(api.clone());
+    if let Some(handle) = api.metrics.clone() {
+        routes = routes.route("/metrics", metrics_route(handle, || ()));
+    }
+    let shell = match api.config.rate_limit() {
+        Some(limit) => Shell::limited(SERVICE, limit),
+        None => Shell::new(SERVICE),
+    };
+    wrap(routes, shell)
+}
