@@ -11,6 +11,7 @@ pub mod breaker;
 pub mod drain;
 pub mod effect;
 pub mod event;
+pub mod explain;
 pub mod plan;
 pub mod retry_budget;
 pub mod state;
