@@ -158,9 +158,9 @@ fn headline(facts: &Facts) -> String {
 
 fn stock_effect(saga: &Saga) -> StockEffect {
     match saga.state {
-        State::Confirmed => StockEffect::TakenOnce,
-        // A later step was refused: the earlier ones are done, and being undone.
-        State::Releasing {
+        // Confirmed; or a later step was refused, and the earlier ones are being undone.
+        State::Confirmed
+        | State::Releasing {
             cause: ReleaseCause::InsufficientStock | ReleaseCause::UnknownItem,
             doubt: Doubt::Certain,
         } => StockEffect::TakenOnce,

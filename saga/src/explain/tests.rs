@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use super::*;
 
 const CERTAIN: Doubt = Doubt::Certain;
@@ -53,9 +55,11 @@ fn the_printed_words_are_the_checked_in_ones() {
             if needs_person { "needs a person" } else { "goes on by itself, or has ended" };
         let next = next_step.as_deref().unwrap_or("-");
         let runbook = runbook.unwrap_or("-");
-        printed += &format!(
+        write!(
+            printed,
             "{state:?}\n  {headline}\n  {stock}\n  {next}\n  {person}: {advice}\n  {actions:?} {runbook}\n\n"
-        );
+        )
+        .unwrap();
     }
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/explanations.txt");
     if std::env::var_os("UPDATE_TABLE").is_some() {
