@@ -1,3 +1,4 @@
 //! Seeded faulty worlds, crash-restart runs and the invariant checker.
 
 pub mod load;
+pub mod model;

@@ -1,0 +1,64 @@
+//! What a person does to a saga that needs one. Each is a fenced transition under a new epoch.
+
+use super::config::{Config, RESERVATIONS_MAX};
+use super::known_bad::KnownBad;
+use super::machine::reservation_id;
+use super::orders::{act, mint_reservation};
+use super::world::{Order, Row, State, World};
+use saga::{CancelledBy, Event, Finding};
+
+/// A repair verb.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Repair {
+    /// Have a saga tried again.
+    Retry,
+    /// Cancel, whatever the saga is doing.
+    Cancel,
+    /// Inventory shows the stock held for a parked saga.
+    FoundHeld,
+    /// Inventory shows that no stock is held for a parked saga, and that none can be later.
+    FoundNotHeld,
+}
+
+impl Repair {
+    pub(super) const ALL: [Repair; 4] =
+        [Repair::Retry, Repair::Cancel, Repair::FoundHeld, Repair::FoundNotHeld];
+}
+
+/// Whether it makes sense, and whether the evidence allows it.
+pub(super) fn applies(config: &Config, order: &Order, repair: Repair) -> bool {
+    let row = order.reservations[usize::from(order.reservation)].row;
+    let last_id = usize::from(order.reservation) + 1 == RESERVATIONS_MAX;
+    match (order.state, repair) {
+        (State::Failed, Repair::Retry) => !last_id,
+        (State::Parked { .. } | State::Queued { .. } | State::Releasing { .. }, Repair::Retry) => {
+            true
+        }
+        (state, Repair::Cancel) => !state.is_final() && state != State::Absent,
+        (State::Parked { cause: None, .. }, Repair::FoundHeld) => row == Row::Held,
+        // That nothing is there proves nothing, a reserve may be on its way: what counts as evidence
+        // is a tombstone or a stored rejection, which refuse it when it comes.
+        (State::Parked { .. }, Repair::FoundNotHeld) => {
+            let believes = config.is(KnownBad::AbsenceIsEvidence) && row == Row::Absent;
+            matches!(row, Row::Released | Row::Rejected) || believes
+        }
+        _ => false,
+    }
+}
+
+pub(super) fn repair(config: &Config, world: &mut World, order: u8, repair: Repair) {
+    let row = &world.orders[usize::from(order)];
+    let parked = matches!(row.state, State::Parked { cause: None, .. });
+    let event = match repair {
+        Repair::Retry => {
+            Event::RetryRequested { reservation_id: reservation_id(row.reservation + 1) }
+        }
+        Repair::Cancel => Event::CancelRequested { by: CancelledBy::Staff },
+        Repair::FoundHeld => Event::Resolved { finding: Finding::StockHeld },
+        Repair::FoundNotHeld => Event::Resolved { finding: Finding::StockNotHeld },
+    };
+    act(world, order, &event);
+    if parked && repair == Repair::Retry && config.is(KnownBad::RetryOfParkedMintsNewId) {
+        mint_reservation(world, order);
+    }
+}
