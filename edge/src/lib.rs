@@ -10,6 +10,7 @@ pub mod health;
 mod json;
 mod limit;
 mod logs;
+mod object;
 mod problem;
 mod process;
 mod prometheus;
@@ -27,6 +28,7 @@ pub use json::{
 };
 pub use limit::{LimitConfig, RateLimit};
 pub use logs::{LogConfig, LogError, LogFormat, init_tracing};
+pub use object::Object;
 pub use problem::{FieldError, Problem};
 pub use prometheus::{MetricsHandle, install_prometheus, metrics_route};
 pub use query::StrictQuery;
