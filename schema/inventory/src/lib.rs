@@ -6,6 +6,7 @@
 
 pub mod apply;
 pub mod audit;
+pub mod bulk;
 pub mod command;
 pub mod decide;
 pub mod gremlin;

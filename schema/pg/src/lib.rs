@@ -8,8 +8,10 @@
 mod batcher;
 mod classify;
 mod connect;
+pub mod counters;
 mod db;
 mod durability;
+mod held_snapshot;
 mod migrate;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -22,8 +24,9 @@ pub use connect::{ConnectError, PoolConfig};
 pub use db::Db;
 pub use durability::{DurabilityError, check_durability};
 pub use futures_util::future::BoxFuture;
+pub use held_snapshot::HeldSnapshot;
 pub use migrate::{MigrateError, is_migrated, migrate};
-/// What a query fails with. Crates without SQL of their own name it by this.
-pub use sqlx::{Error as DbError, PgConnection};
 /// What a unit of work gets. Crates without SQL of their own hand it on by this name.
 pub use sqlx::PgConnection as DbConnection;
+/// What a query fails with. Crates without SQL of their own name it by this.
+pub use sqlx::{Error as DbError, PgConnection};

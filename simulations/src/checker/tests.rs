@@ -111,6 +111,16 @@ async fn the_report_names_the_order_and_dumps_what_is_known_of_it() {
     assert!(text.contains("confirmed-without-stock") && text.contains(&order_id.to_string()));
 }
 
+#[tokio::test]
+async fn a_past_that_was_written_in_bulk_is_clean() {
+    let world = World::build().await;
+    world.fill_past(2_500).await;
+    let report = check(&world.subject(), Phase::Quiescent, &Evidence::default()).await;
+    let report = report.expect("both databases answer");
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(report.counts.confirmed, 2_500 + 5);
+}
+
 fn invariant_of(check: &str) -> Invariant {
     CHECKS.iter().find(|entry| entry.name == check).expect("in the catalogue").invariant
 }

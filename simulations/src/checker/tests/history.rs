@@ -121,6 +121,27 @@ impl World {
         self.reserve(order).await;
     }
 
+    /// Many finished orders, older than everything else, in two pieces.
+    pub(super) async fn fill_past(&self, orders: i64) {
+        let began_ms = 1_000_000_000_000;
+        for (first, last) in [(1, orders / 2), (orders / 2 + 1, orders)] {
+            let filled: Result<_, sqlx::Error> = async {
+                let of_orders = self.orders.db.read(move |c| {
+                    Box::pin(schema_orders::bulk::insert_finished_orders(c, began_ms, first, last))
+                });
+                of_orders.await?;
+                let of_inventory = self.inventory.db.read(move |c| {
+                    Box::pin(schema_inventory::bulk::insert_held_reservations(
+                        c, began_ms, first, last,
+                    ))
+                });
+                of_inventory.await
+            }
+            .await;
+            filled.expect("filled");
+        }
+    }
+
     pub(super) fn subject(&self) -> Subject {
         Subject { orders_url: self.orders.url.clone(), inventory_url: self.inventory.url.clone() }
     }
