@@ -8,8 +8,10 @@ use edge::health::HealthCache;
 use schema_pg::Db;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::intake::Intake;
+use crate::stock_gauges::StockGauges;
 use crate::{Config, routes};
 
 /// What the service works with.
@@ -26,15 +28,20 @@ pub struct InventoryApi {
     pub(crate) db: Db,
     pub(crate) intake: Intake,
     pub(crate) metrics: Option<MetricsHandle>,
+    pub(crate) stock_gauges: StockGauges,
     pub(crate) health: HealthCache,
     pub(crate) ready_health: HealthCache,
+    tasks: TaskTracker,
+    stop: CancellationToken,
 }
 
-/// Serves on `listener` until `stop`, then drains.
+/// Serves on `listener` until `stop`, drains, and ends its tasks.
 pub async fn serve(config: Config, deps: Deps, listener: TcpListener, stop: CancellationToken) {
     let serve_config = config.serve_config();
     let api = InventoryApi::start(config, deps);
     edge::serve(listener, api.router(), serve_config, stop).await;
+    api.stop.cancel();
+    api.tasks.wait().await;
 }
 
 impl InventoryApi {
@@ -42,13 +49,33 @@ impl InventoryApi {
     pub fn start(config: Config, deps: Deps) -> Arc<InventoryApi> {
         crate::metrics::describe();
         let Deps { db, metrics } = deps;
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let intake = Intake::start(&config, db.clone());
-        let (health, ready_health) = Default::default();
-        Arc::new(InventoryApi { config, db, intake, metrics, health, ready_health })
+        let stock_gauges = StockGauges::default();
+        let showing = stock_gauges.clone().show_when_asked(db.clone());
+        tasks.spawn(stop.clone().run_until_cancelled_owned(showing));
+        tasks.close();
+        Arc::new(InventoryApi {
+            config,
+            db,
+            intake,
+            metrics,
+            stock_gauges,
+            health: HealthCache::default(),
+            ready_health: HealthCache::default(),
+            tasks,
+            stop,
+        })
     }
 
     /// The routes, inside their shell.
     pub fn router(self: &Arc<InventoryApi>) -> Router {
         routes::router(self)
+    }
+}
+
+impl Drop for InventoryApi {
+    fn drop(&mut self) {
+        self.stop.cancel();
     }
 }

@@ -8,19 +8,24 @@
 
 mod api;
 mod batch;
+mod by_order;
 mod config;
 mod cursor;
 mod db_problem;
 mod demo_stock;
+mod etag;
 mod health;
 mod intake;
 mod item_id;
 mod lines;
 mod metrics;
+mod page;
 mod reservations;
 mod routes;
 mod saga_headers;
 mod stock;
+mod stock_gauges;
+mod transactions;
 mod update;
 mod update_key;
 mod verdict;

@@ -8,6 +8,11 @@ pub(crate) fn describe() {
         "inventory_transactions_total",
         "movements of stock, by kind: reserve, release, commit"
     );
+    metrics::describe_gauge!(
+        "inventory_stock_level",
+        "stock by item and kind: on_hand, reserved, available; of the first hundred items, as of the \
+         look before"
+    );
     metrics::describe_counter!(
         "inventory_answers_total",
         "decided reservation calls, by answer; stale_epoch counts fenced writes, tombstoned late reserves"

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::{get, post, put};
 use edge::{Shell, metrics_route, wrap};
 
-use crate::{InventoryApi, batch, health, reservations, stock, update};
+use crate::{InventoryApi, batch, by_order, health, reservations, stock, transactions, update};
 
 const SERVICE: &str = "inventory-api";
 
@@ -16,7 +16,10 @@ pub(crate) fn router(api: &Arc<InventoryApi>) -> Router {
     let routes = Router::new()
         .route("/api/inventory", get(stock::list_stock))
         .route("/api/inventory/{item_id}", get(stock::get_item))
+        .route("/api/inventory/{item_id}/transactions", get(transactions::list_transactions))
         .route("/api/inventory/update", post(update::update_stock))
+        .route("/api/inventory/reserve", post(by_order::reserve))
+        .route("/api/inventory/deduct", post(by_order::deduct))
         .route("/api/inventory/reservations:batch", post(batch::reserve_batch))
         .route("/api/inventory/reservations/{reservation_id}", reservation)
         .route("/api/inventory/reservations/{reservation_id}/commit", post(reservations::commit))
@@ -25,7 +28,8 @@ pub(crate) fn router(api: &Arc<InventoryApi>) -> Router {
         .route("/health/ready", get(health::ready));
     let mut routes = routes.with_state(api.clone());
     if let Some(handle) = api.metrics.clone() {
-        routes = routes.route("/metrics", metrics_route(handle, || ()));
+        let gauges = api.stock_gauges.clone();
+        routes = routes.route("/metrics", metrics_route(handle, move || gauges.look_again()));
     }
     let shell = match api.config.rate_limit() {
         Some(limit) => Shell::limited(SERVICE, limit),

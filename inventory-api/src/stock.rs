@@ -1,5 +1,6 @@
-//! GET /api/inventory and GET /api/inventory/{item_id}.
+//! GET /api/inventory and GET /api/inventory/{item_id}: the stock as it is.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use axum::Json;
@@ -8,13 +9,12 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use edge::{Problem, StrictQuery};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::HeaderMap;
 use schema_inventory::stock::{Item, find_item, list_items};
 use serde::{Deserialize, Serialize};
 
-use crate::{InventoryApi, cursor, db_problem, item_id};
-
-const LIMIT_MAX: u32 = 100;
+use crate::page::PageQuery;
+use crate::{InventoryApi, db_problem, etag, item_id};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,42 +37,25 @@ pub(crate) struct ItemAnswer {
     updated_at: DateTime<Utc>,
 }
 
-#[derive(Serialize)]
-struct Page {
-    items: Vec<ItemAnswer>,
-    next_cursor: Option<String>,
-}
-
 pub(crate) async fn list_stock(
     State(api): State<Arc<InventoryApi>>,
     StrictQuery(query): StrictQuery<ListQuery>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let limit = query.limit.unwrap_or(LIMIT_MAX);
-    if limit == 0 || limit > LIMIT_MAX {
-        return Err(Problem::invalid("limit", "out-of-range", "1 to 100"));
-    }
-    let low = query.low.unwrap_or(false);
-    let filters = if low { "&low=true" } else { "" };
-    let after = query.cursor.as_deref().map(|text| cursor::decode(text, filters)).transpose()?;
+    let ListQuery { limit, cursor, low } = query;
+    let low = low.unwrap_or(false);
+    let (filters, link) =
+        if low { ("low", "/api/inventory?low=true&") } else { ("", "/api/inventory?") };
+    let asked = PageQuery { limit, cursor }.check(filters)?;
     let below = low.then_some(api.config.low_below);
-    // one more than asked for tells whether there is a next page
+    let (after, rows_max) = (asked.after.clone(), asked.rows_max());
     let rows = api.db.read(move |connection| {
-        Box::pin(async move {
-            list_items(connection, after.as_deref(), below, i64::from(limit) + 1).await
-        })
+        Box::pin(async move { list_items(connection, after.as_deref(), below, rows_max).await })
     });
-    let mut rows = rows.await.map_err(|error| db_problem::problem_of(&error))?;
-    let has_more = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
-    let last = rows.last().filter(|_| has_more);
-    let next_cursor = last.map(|last| cursor::encode(&last.item_id, filters));
-    let link = next_cursor.as_deref().map(|cursor| next_link(limit, filters, cursor));
-    let items = rows.into_iter().map(ItemAnswer::from).collect();
-    let mut response = Json(Page { items, next_cursor }).into_response();
-    if let Some(link) = link {
-        response.headers_mut().insert(header::LINK, link);
-    }
-    Ok(response)
+    let rows = rows.await.map_err(|error| db_problem::problem_of(&error))?;
+    let version = version_of(&rows);
+    let answer = asked.answer::<Item, ItemAnswer>(rows, filters, link, |item| item.item_id.clone());
+    Ok(etag::tagged(&headers, version, answer))
 }
 
 pub(crate) async fn get_item(
@@ -87,33 +70,17 @@ pub(crate) async fn get_item(
         .await
         .map_err(|error| db_problem::problem_of(&error))?
         .ok_or_else(item_id::absent)?;
-    let etag = etag(item.version);
-    let standard = [(header::ETAG, etag.clone()), (header::CACHE_CONTROL, NO_CACHE)];
-    if matches_etag(&headers, &etag) {
-        return Ok((StatusCode::NOT_MODIFIED, standard).into_response());
+    let version = item.version;
+    Ok(etag::tagged(&headers, version, Json(ItemAnswer::from(item)).into_response()))
+}
+
+/// Changes with every item on the page. Two releases may hash differently: then it is sent again.
+fn version_of(rows: &[Item]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for item in rows {
+        (&item.item_id, item.version).hash(&mut hasher);
     }
-    Ok((standard, Json(ItemAnswer::from(item))).into_response())
-}
-
-/// May be kept, and is asked about before each use.
-const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
-
-fn etag(version: i64) -> HeaderValue {
-    HeaderValue::try_from(format!("\"{version}\"")).expect("digits are a header value")
-}
-
-/// RFC 9110 section 13.1.2: weak comparison against a list, or `*`.
-fn matches_etag(headers: &HeaderMap, etag: &HeaderValue) -> bool {
-    headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
-        value.to_str().unwrap_or("").split(',').map(str::trim).any(|candidate| {
-            candidate == "*" || candidate.strip_prefix("W/").unwrap_or(candidate) == etag
-        })
-    })
-}
-
-fn next_link(limit: u32, filters: &str, cursor: &str) -> HeaderValue {
-    let link = format!("</api/inventory?limit={limit}{filters}&cursor={cursor}>; rel=\"next\"");
-    HeaderValue::try_from(link).expect("hex digits and fixed words are a header value")
+    hasher.finish()
 }
 
 impl From<Item> for ItemAnswer {

@@ -27,6 +27,11 @@ impl Standing {
     pub(crate) fn status(&self) -> StatusCode {
         if self.is_fresh { StatusCode::CREATED } else { StatusCode::OK }
     }
+
+    /// The same, as new as the reservation it ends.
+    pub(crate) fn made_by(self, reserved: &Standing) -> Standing {
+        Standing { is_fresh: reserved.is_fresh, ..self }
+    }
 }
 
 impl IntoResponse for Standing {

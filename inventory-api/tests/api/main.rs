@@ -1,6 +1,9 @@
 //! The service as its callers see it: the real router on a real Postgres.
 
 mod batch;
+mod by_order;
+mod hardship;
 mod reservations;
 mod stock;
+mod update;
 mod world;

@@ -1,5 +1,7 @@
 //! A service on a database of its own, and how the tests talk to it.
 
+use std::time::{Duration, Instant};
+
 use axum::Router;
 use axum::body::Body;
 use clap::Parser;
@@ -12,6 +14,9 @@ use schema_pg::testing::TestDb;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use uuid::Uuid;
+
+/// How long something may take that must come about.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct World {
     pub(crate) router: Router,
@@ -170,4 +175,13 @@ pub(crate) fn lines_json(lines: &[(&str, i64)]) -> Value {
         .iter()
         .map(|(item_id, quantity)| json!({"item_id": item_id, "quantity": quantity}))
         .collect()
+}
+
+/// Polls until it is so, for a bounded time.
+pub(crate) async fn eventually(condition: impl AsyncFn() -> bool) {
+    let begun = Instant::now();
+    while !condition().await {
+        assert!(begun.elapsed() < PATIENCE, "it did not come about within {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

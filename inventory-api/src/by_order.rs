@@ -1,0 +1,127 @@
+//! POST /api/inventory/reserve and /deduct: the seeds' calls, which know an order and no reservation.
+//!
+//! The order's id stands for the reservation's: the same order is always the same reservation, so a
+//! call that is sent twice counts once here as well. An order is either driven by a saga or by these
+//! calls; they do not find the reservation a saga has made for it.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use edge::Problem;
+use http::HeaderMap;
+use schema_inventory::{Command, Line, Reserve};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::InventoryApi;
+use crate::intake::Asked;
+use crate::lines::{RequestedLine, check_lines};
+use crate::reservations::decide;
+use crate::saga_headers::SagaHeaders;
+use crate::verdict::Standing;
+
+const ORDER_ID_CHARS_MAX: usize = 100;
+/// The first line of what is hashed. The ids are kept for ever: never change it.
+const DERIVATION: &[u8] = b"valerix reservation by order 1\n";
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OrderRequest {
+    order_id: String,
+    item_id: Option<String>,
+    quantity: Option<i64>,
+    lines: Option<Vec<RequestedLine>>,
+}
+
+#[derive(Debug, Serialize)]
+struct OrderStanding {
+    order_id: String,
+    #[serde(flatten)]
+    standing: Standing,
+}
+
+pub(crate) async fn reserve(
+    State(api): State<Arc<InventoryApi>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (order_id, asked) = read(&api, &headers, body).await?;
+    let standing = decide(&api, asked).await?;
+    Ok(OrderStanding { order_id, standing }.into_response())
+}
+
+/// Reserve, then commit. What ends in between is finished by sending it again.
+pub(crate) async fn deduct(
+    State(api): State<Arc<InventoryApi>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (order_id, asked) = read(&api, &headers, body).await?;
+    let (reservation_id, epoch) = (asked.command.reservation_id(), asked.command.epoch());
+    let until = asked.until;
+    let reserved = decide(&api, asked).await?;
+    let command = Command::Commit { reservation_id, epoch };
+    let committed = decide(&api, Asked { command, until }).await?;
+    let standing = committed.made_by(&reserved);
+    Ok(OrderStanding { order_id, standing }.into_response())
+}
+
+async fn read(
+    api: &InventoryApi,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(String, Asked), Problem> {
+    let saga = SagaHeaders::read(headers, api.config.call_time())?;
+    let request: OrderRequest = edge::read_json(headers, body).await?;
+    let length = request.order_id.chars().count();
+    if length == 0 || length > ORDER_ID_CHARS_MAX {
+        return Err(Problem::invalid("/order_id", "out-of-range", "1 to 100 characters"));
+    }
+    let lines = check_either(request.item_id, request.quantity, request.lines)?;
+    let (order, reservation) = ids(&request.order_id);
+    let command = Command::Reserve(Reserve::new(reservation, order, saga.epoch, lines));
+    Ok((request.order_id, Asked { command, until: saga.until }))
+}
+
+/// Both shapes come out as lines.
+fn check_either(
+    item_id: Option<String>,
+    quantity: Option<i64>,
+    lines: Option<Vec<RequestedLine>>,
+) -> Result<Vec<Line>, Problem> {
+    match (item_id, quantity, lines) {
+        (Some(item_id), Some(quantity), None) => {
+            check_lines(vec![RequestedLine { item_id, quantity }], "/lines")
+        }
+        (None, None, Some(lines)) => check_lines(lines, "/lines"),
+        _ => {
+            let detail = "give either item_id and quantity, or lines";
+            Err(Problem::invalid("/lines", "missing-field", detail))
+        }
+    }
+}
+
+/// The order as it is stored, and its one reservation. An order id that is no UUID becomes one.
+fn ids(order_id: &str) -> (Uuid, Uuid) {
+    let order =
+        Uuid::try_parse(order_id).unwrap_or_else(|_| derive(b"order\n", order_id.as_bytes()));
+    (order, derive(b"reservation\n", order.as_bytes()))
+}
+
+/// A UUID of version 8 (RFC 9562 section 5.8).
+fn derive(what: &[u8], from: &[u8]) -> Uuid {
+    let digest = Sha256::new_with_prefix(DERIVATION).chain_update(what).chain_update(from);
+    let digest = digest.finalize();
+    let bytes = digest[..16].try_into().expect("a digest is longer");
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+impl IntoResponse for OrderStanding {
+    fn into_response(self) -> Response {
+        (self.standing.status(), Json(self)).into_response()
+    }
+}
