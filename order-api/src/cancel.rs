@@ -7,7 +7,7 @@ use std::slice;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State as Shared};
+use axum::extract::State as Shared;
 use axum::response::{IntoResponse, Response};
 use edge::{Caller, Problem};
 use http::{StatusCode, header};
@@ -19,14 +19,14 @@ use schema_pg::{DbConnection, DbError};
 use uuid::Uuid;
 
 use crate::order_answer::OrderAnswer;
-use crate::{OrderApi, db_problem, get};
+use crate::order_id::{OrderId, absent};
+use crate::{OrderApi, db_problem};
 
 pub(crate) async fn cancel_order(
     Shared(api): Shared<Arc<OrderApi>>,
-    Path(id): Path<String>,
+    OrderId(id): OrderId,
     caller: Caller,
 ) -> Result<Response, Problem> {
-    let id = get::parse_id(&id)?;
     let tenant = caller.tenant().to_owned();
     let deadline_ms = api.config.deadline_ms;
     let cancelled = api.db.transaction(move |connection| {
@@ -75,7 +75,7 @@ async fn cancel(
 ) -> Result<Cancelled, Refused> {
     // before the lock: nobody may hold up another tenant's order
     let row = orders::find_order(&mut *connection, Some(tenant), id).await?;
-    let row = row.ok_or_else(|| Refused(get::absent()))?;
+    let row = row.ok_or_else(|| Refused(absent()))?;
     let loaded = load_for_update(&mut *connection, id).await?.ok_or_else(|| missing(id))?;
     let loaded = loaded.map_err(|unknown| of_a_newer_version(&unknown))?;
     let event = Event::CancelRequested { by: CancelledBy::Customer };

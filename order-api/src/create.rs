@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use edge::{Caller, Problem, TraceContext};
+use edge::{Caller, Object, Problem, TraceContext, read_json};
 use http::{HeaderName, HeaderValue, StatusCode};
 use schema_orders::orders::{Insertion, NewOrder};
 use uuid::Uuid;
@@ -32,7 +32,7 @@ pub(crate) async fn create_order(
     let _timing = api.window.time();
     let (parts, body) = request.into_parts();
     let preference = Preference::from_headers(&parts.headers, api.config.wait());
-    let mut wanted = edge::read_json::<OrderRequest>(&parts.headers, body).await?;
+    let Object(mut wanted) = read_json::<Object<OrderRequest>>(&parts.headers, body).await?;
     let key = find_key(&parts.headers, wanted.idempotency_key.take())?;
     let basket = wanted.check()?;
     let caller = Caller::of(&parts.extensions);

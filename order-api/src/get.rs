@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use edge::{Caller, Problem, StrictQuery};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -12,6 +12,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::order_answer::OrderAnswer;
+use crate::order_id::{OrderId, absent};
 use crate::preference::WAIT_S_MAX;
 use crate::settlement::Until;
 use crate::{OrderApi, db_problem};
@@ -28,7 +29,7 @@ pub(crate) struct GetQuery {
 
 pub(crate) async fn get_order(
     State(api): State<Arc<OrderApi>>,
-    Path(id): Path<String>,
+    OrderId(id): OrderId,
     StrictQuery(query): StrictQuery<GetQuery>,
     caller: Caller,
     headers: HeaderMap,
@@ -37,7 +38,6 @@ pub(crate) async fn get_order(
     if wait_s > WAIT_S_MAX {
         return Err(Problem::invalid("wait", "out-of-range", "0 to 30 seconds"));
     }
-    let id = parse_id(&id)?;
     // registered before the first look, so that no settlement can slip through between
     let waiter = if wait_s > 0 { api.settlement.wait_for(id, Until::Final) } else { None };
     let mut order = find_order(&api, caller.tenant(), id).await?.ok_or_else(absent)?;
@@ -71,16 +71,6 @@ pub(crate) async fn find_order(
     });
     let row = row.await.map_err(|error| db_problem::problem_of(&error))?;
     Ok(row.map(OrderAnswer::from))
-}
-
-/// What is no id is the id of no order.
-pub(crate) fn parse_id(text: &str) -> Result<Uuid, Problem> {
-    Uuid::try_parse(text).map_err(|_| absent())
-}
-
-/// The same for an order that is not there and one that is somebody else's.
-pub(crate) fn absent() -> Problem {
-    Problem::not_found("there is no order with this id")
 }
 
 fn etag(order: &OrderAnswer) -> HeaderValue {

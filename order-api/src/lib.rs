@@ -21,6 +21,7 @@ mod intake;
 mod list;
 mod metrics;
 mod order_answer;
+mod order_id;
 mod order_request;
 mod preference;
 mod routes;

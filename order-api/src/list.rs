@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use edge::{Caller, Problem, StrictQuery};
 use http::{HeaderValue, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -78,6 +78,14 @@ impl ListQuery {
         }
         if self.item_id.as_ref().is_some_and(|item| item.len() > ITEM_ID_BYTES_MAX) {
             return Err(Problem::invalid("item_id", "out-of-range", "1 to 100 characters"));
+        }
+        for (name, at) in
+            [("created_after", self.created_after), ("created_before", self.created_before)]
+        {
+            // what RFC 3339 can write; chrono reads more than Postgres can hold
+            if at.is_some_and(|at| !(0..=9999).contains(&at.year())) {
+                return Err(Problem::invalid(name, "out-of-range", "years 0000 to 9999"));
+            }
         }
         Ok(())
     }

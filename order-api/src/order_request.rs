@@ -1,6 +1,6 @@
 //! The body of POST /api/orders, in both shapes, checked.
 
-use edge::Problem;
+use edge::{Object, Problem};
 use schema_orders::orders::Line;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -20,7 +20,7 @@ const METADATA_BYTES_MAX: usize = 16 * 1024;
 pub(crate) struct OrderRequest {
     item_id: Option<String>,
     quantity: Option<i64>,
-    lines: Option<Vec<RequestedLine>>,
+    lines: Option<Vec<Object<RequestedLine>>>,
     metadata: Option<Map<String, Value>>,
     /// For clients that cannot set headers.
     pub(crate) idempotency_key: Option<String>,
@@ -86,13 +86,13 @@ impl Faults {
         self.add(pointer, "missing-field", "give lines, or item_id and quantity")
     }
 
-    fn check_lines(&mut self, lines: Vec<RequestedLine>) -> Vec<Line> {
+    fn check_lines(&mut self, lines: Vec<Object<RequestedLine>>) -> Vec<Line> {
         if lines.is_empty() || lines.len() > LINES_MAX {
             return self.add("/lines", "out-of-range", "an order has 1 to 100 lines");
         }
         let numbered = lines.into_iter().enumerate();
         numbered
-            .filter_map(|(index, line)| {
+            .filter_map(|(index, Object(line))| {
                 self.check_line(&format!("/lines/{index}"), line.item_id, line.quantity)
             })
             .collect()

@@ -41,6 +41,6 @@ fn differs_for_another_request() {
 #[test]
 fn stays_the_same_from_release_to_release() {
     let stored = of(r#"{"item_id":"ps5","quantity":2,"metadata":{"b":1,"a":[true,null]}}"#);
-    let hex: String = stored.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = stored.map(|byte| format!("{byte:02x}")).concat();
     assert_eq!(hex, "6ac0b2d42c25aa498f0a1733c1124dc32e98fb1b1cb43a41c7c48ba3a4bee661");
 }

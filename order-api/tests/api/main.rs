@@ -1,0 +1,18 @@
+//! The order service as its clients see it: the real router on a real Postgres. Each test has a
+//! database of its own and plays the relay itself, one step at a time.
+
+#![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
+
+mod cancel;
+mod create;
+mod get;
+mod health;
+mod idempotency;
+mod limits;
+mod list;
+mod naughty;
+mod outage;
+mod relay;
+mod serving;
+mod tenants;
+mod world;

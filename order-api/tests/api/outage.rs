@@ -1,0 +1,65 @@
+//! The database away, and back.
+
+use http::Method;
+use order_api::{Deps, OrderApi, RelayPlace};
+use schema_orders::hints::Hints;
+use schema_orders::testing::end_all_sessions;
+use schema_pg::{Db, PoolConfig};
+
+use crate::relay::{DONE, Relay};
+use crate::world::{Answer, World, config, one_ps5, order_request, request, send};
+
+#[tokio::test]
+async fn without_its_database_it_asks_to_try_again_and_stays_alive() {
+    // nobody listens on port 1
+    let url = "postgres://nobody@127.0.0.1:1/orders";
+    let pool = PoolConfig { acquire_timeout_ms: 300, ..PoolConfig::new(url, "test") };
+    let db = Db::lazy(&pool).unwrap();
+    let (hints, relay) = (Hints::new(), RelayPlace::Elsewhere);
+    let api =
+        OrderApi::start(config(&[]), Deps { db, hints, relay, metrics: None, inventory_url: None });
+    let ask = async |method, path: &str| send(&api.router(), request(method, path)).await;
+    check_unavailable(&send(&api.router(), order_request("k", &one_ps5())).await);
+    let id = uuid::Uuid::now_v7();
+    check_unavailable(&ask(Method::GET, "/api/orders").await);
+    check_unavailable(&ask(Method::GET, &format!("/api/orders/{id}")).await);
+    check_unavailable(&ask(Method::GET, &format!("/api/orders/{id}?wait=1")).await);
+    check_unavailable(&ask(Method::POST, &format!("/api/orders/{id}/cancel")).await);
+    for (path, status) in [
+        ("/health/live", 200),
+        ("/api/health/window", 200),
+        ("/health/ready", 503),
+        ("/health", 503),
+        ("/health/deep", 503),
+    ] {
+        let answer = ask(Method::GET, path).await;
+        assert_eq!(answer.status, status, "{path} {answer:?}");
+        assert!(
+            !answer.text.contains("127.0.0.1") && !answer.text.contains("nobody"),
+            "{answer:?}"
+        );
+    }
+}
+
+#[track_caller]
+fn check_unavailable(answer: &Answer) {
+    assert_eq!(answer.problem(), (503, "unavailable".into()));
+    assert_eq!(
+        (answer.header("retry-after"), &answer.json()["retryable"]),
+        (Some("1"), &true.into())
+    );
+}
+
+#[tokio::test]
+async fn survives_the_loss_of_every_connection() {
+    let world = World::new().await;
+    let relay = Relay::of(&world).await;
+    for round in 0..3 {
+        let body = one_ps5();
+        let key = round.to_string();
+        let (answer, id) = tokio::join!(world.post(&key, &body), relay.settle_next(DONE));
+        assert_eq!((answer.status.as_u16(), answer.id()), (201, id));
+        end_all_sessions(&world.database.db).await;
+        assert_eq!(world.status_of(id).await, "confirmed");
+    }
+}

@@ -1,0 +1,111 @@
+//! A relay that does what the test says, with the statements of the real one.
+
+use saga::{Claim, Event, Rejection, Transition, plan, transition};
+use schema_orders::hints::{Hints, Settled};
+use schema_orders::outbox::{ClaimedSaga, lock_due, lock_fresh};
+use schema_orders::relays::join;
+use schema_orders::sagas::{LoadedSaga, Move, Moved, OutboxChange, store_moves};
+use schema_pg::{Db, DbError};
+use uuid::Uuid;
+
+use crate::world::{World, eventually};
+
+pub(crate) struct Relay {
+    db: Db,
+    hints: Option<Hints>,
+    id: i64,
+}
+
+pub(crate) const DONE: Event = Event::StepDone;
+pub(crate) const NO_STOCK: Event = Event::StepRejected { reason: Rejection::InsufficientStock };
+pub(crate) const UNKNOWN_ITEM: Event = Event::StepRejected { reason: Rejection::UnknownItem };
+pub(crate) const BROKEN: Event = Event::ContractBroken;
+pub(crate) const UNKNOWN: Event = Event::CallUnknown { jitter: u32::MAX };
+pub(crate) const BREAKER_OPEN: Event = Event::CallNotExecuted {
+    reason: saga::QueueReason::BreakerOpen,
+    retry_after_ms: Some(60_000),
+    jitter: 0,
+};
+
+impl Relay {
+    /// In the process of the order service: it tells what has settled.
+    pub(crate) async fn of(world: &World) -> Relay {
+        Relay { hints: Some(world.hints.clone()), ..Relay::elsewhere(world).await }
+    }
+
+    /// It tells nobody.
+    pub(crate) async fn elsewhere(world: &World) -> Relay {
+        let db = world.database.db.clone();
+        let joined: Result<i64, DbError> =
+            db.read(|connection| Box::pin(join(connection, "test", None))).await;
+        Relay { db, hints: None, id: joined.unwrap() }
+    }
+
+    /// Claims one saga as soon as there is one, and tells its answer.
+    pub(crate) async fn settle_next(&self, answer: Event) -> Uuid {
+        let claimed = eventually("an order to claim", async || self.claim().await.pop()).await;
+        self.answer(&claimed, answer).await.expect("nobody else moves it");
+        claimed.order_id
+    }
+
+    /// Claims everything there is to do.
+    pub(crate) async fn claim(&self) -> Vec<LoadedSaga> {
+        let id = self.id;
+        let claimed: Result<Vec<LoadedSaga>, DbError> = self
+            .db
+            .transaction(move |connection| {
+                Box::pin(async move {
+                    let mut locked = lock_fresh(&mut *connection, Uuid::nil(), 100).await?;
+                    locked.extend(lock_due(&mut *connection, 100).await?);
+                    let intents: Vec<Move> = locked.iter().map(|saga| intent(saga, id)).collect();
+                    let stored = store_moves(connection, &intents).await?;
+                    assert_eq!(stored.len(), intents.len(), "they were locked");
+                    Ok(intents.into_iter().zip(locked).map(after_claim).collect())
+                })
+            })
+            .await;
+        claimed.unwrap()
+    }
+
+    /// Stores what came of a call. `None`: fenced.
+    pub(crate) async fn answer(&self, claimed: &LoadedSaga, answer: Event) -> Option<Moved> {
+        let Ok(Transition::Moved(saga, effects)) = transition(&plan::ORDER, &claimed.saga, &answer)
+        else {
+            panic!("{answer:?} is no answer for {claimed:?}");
+        };
+        let decided = claimed.moved(saga, answer, &effects, 0);
+        let stored = decided.clone();
+        let stored: Result<Vec<Moved>, DbError> = self
+            .db
+            .transaction(move |connection| {
+                Box::pin(async move { store_moves(connection, &[stored]).await })
+            })
+            .await;
+        let moved = stored.unwrap().pop()?;
+        if let Some(hints) = &self.hints {
+            // a relay tells those states only that answer a request
+            if !matches!(decided.saga.state, saga::State::Releasing { .. }) {
+                let _ = hints.settled.send([Settled::of(&decided, &moved)].into());
+            }
+        }
+        Some(moved)
+    }
+}
+
+fn intent(claimed: &ClaimedSaga, relay: i64) -> Move {
+    let event = Event::Claimed { time_left_ms: claimed.time_left_ms, claim: Claim::Free };
+    match transition(&plan::ORDER, &claimed.loaded.saga, &event) {
+        Ok(Transition::Moved(saga, effects)) => Move {
+            epoch: claimed.loaded.epoch + 1,
+            worker: Some(relay),
+            outbox: OutboxChange::Own { relay },
+            ..claimed.loaded.moved(saga, event, &effects, 0)
+        },
+        other => panic!("what has a message can be claimed: {other:?}"),
+    }
+}
+
+fn after_claim((intent, claimed): (Move, ClaimedSaga)) -> LoadedSaga {
+    let version = claimed.loaded.version + 1;
+    LoadedSaga { saga: intent.saga, version, epoch: intent.epoch, ..claimed.loaded }
+}
