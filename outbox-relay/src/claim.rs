@@ -6,13 +6,13 @@
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
-use saga::{Effect, Event, QueueReason, Transition, plan, transition};
-use schema_orders::orders::Line;
+use saga::{Event, QueueReason};
 use schema_orders::outbox::{self, ClaimedSaga};
-use schema_orders::sagas::{LoadedSaga, Move, Moved, OutboxChange, store_moves};
+use schema_orders::sagas::{Move, Moved, store_moves};
 use schema_pg::{Db, DbError, PgConnection};
 use uuid::Uuid;
 
+use crate::decide::{Call, Decided, on_claim, on_event};
 use crate::metrics;
 
 /// Crashes from which on a saga is a suspect, driven alone, so that it takes no innocent with it.
@@ -63,23 +63,6 @@ pub enum Fate {
     },
 }
 
-/// A call whose intent is stored.
-#[derive(Debug, Clone)]
-pub struct Call {
-    /// The saga as it was stored.
-    pub loaded: LoadedSaga,
-    /// What to do.
-    pub effect: Effect,
-    /// What the order is for.
-    pub lines: Vec<Line>,
-    /// W3C trace context of the order.
-    pub traceparent: Option<String>,
-    /// Milliseconds to the order's deadline.
-    pub time_left_ms: u64,
-    /// Whether the saga comes from a relay that fell silent.
-    pub taken_over: bool,
-}
-
 /// What a claim brought.
 #[derive(Debug, Default)]
 pub struct Claimed {
@@ -107,7 +90,7 @@ pub async fn claim(
                     return Ok::<_, DbError>(Claimed::default());
                 }
                 let decided: Vec<Decided> =
-                    locked.into_iter().map(|saga| decide(relay, saga)).collect();
+                    locked.into_iter().map(|saga| on_claim(relay, saga)).collect();
                 match fate {
                     Fate::Call => store(connection, decided).await,
                     Fate::Queue { retry_after_ms } => {
@@ -142,39 +125,6 @@ async fn lock(
         }
         Source::Lost { in_flight } => outbox::lock_lost(connection, relay, in_flight, limit).await,
     }
-}
-
-/// What the core says to a claim.
-#[expect(clippy::large_enum_variant, reason = "strays are so rare that their size does not matter")]
-enum Decided {
-    Moves {
-        decided: Move,
-        call: Option<Call>,
-    },
-    /// A message without work: its saga has ended, or is parked.
-    Stray(Uuid),
-}
-
-fn decide(relay: i64, claimed: ClaimedSaga) -> Decided {
-    let ClaimedSaga { loaded, claim, time_left_ms, lines, traceparent, .. } = claimed;
-    let event = Event::Claimed { time_left_ms, claim };
-    let (saga, effects) = match transition(&plan::ORDER, &loaded.saga, &event) {
-        Ok(Transition::Moved(saga, effects)) => (saga, effects),
-        Ok(Transition::Ignored(_)) => return Decided::Stray(loaded.order_id),
-        Err(invalid) => unreachable!("every state can be claimed: {invalid}"),
-    };
-    let epoch = loaded.epoch + 1;
-    let mut decided = Move { epoch, worker: Some(relay), ..loaded.moved(saga, event, &effects, 0) };
-    let effect = effects
-        .into_iter()
-        .find(|effect| matches!(effect, Effect::ReserveStock { .. } | Effect::ReleaseStock { .. }));
-    let call = effect.map(|effect| {
-        decided.outbox = OutboxChange::Own { relay };
-        let taken_over = claim == saga::Claim::Takeover;
-        let loaded = LoadedSaga { saga, version: loaded.version + 1, epoch, ..loaded };
-        Call { loaded, effect, lines, traceparent, time_left_ms, taken_over }
-    });
-    Decided::Moves { decided, call }
 }
 
 async fn store(connection: &mut PgConnection, decided: Vec<Decided>) -> Result<Claimed, DbError> {
@@ -212,18 +162,10 @@ async fn store_queued(
     retry_after_ms: Option<u64>,
 ) -> Result<Claimed, DbError> {
     let Claimed { calls, mut moved, locked } = store(&mut *connection, decided).await?;
-    let refused = calls.iter().map(|call| {
-        let event = Event::CallNotExecuted {
-            reason: QueueReason::BreakerOpen,
-            retry_after_ms,
-            jitter: rand::random(),
-        };
-        match transition(&plan::ORDER, &call.loaded.saga, &event) {
-            Ok(Transition::Moved(saga, effects)) => {
-                Move { worker: Some(relay), ..call.loaded.moved(saga, event, &effects, 0) }
-            }
-            other => unreachable!("a claimed saga can be put off: {other:?}"),
-        }
+    let reason = QueueReason::BreakerOpen;
+    let refused = calls.iter().filter_map(|call| {
+        let event = Event::CallNotExecuted { reason, retry_after_ms, jitter: rand::random() };
+        on_event(relay, call, event).map(|decided| decided.moves)
     });
     let refused: Vec<Move> = refused.collect();
     let stored = store_moves(connection, &refused).await?;

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
-use saga::{Effect, Event, QueueReason, Transition, plan, transition};
-use schema_orders::sagas::{LoadedSaga, Move, OutboxChange};
+use saga::{Effect, Event, QueueReason};
+use schema_orders::sagas::Move;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::claim::Call;
+use crate::decide::{Call, OnEvent, event_of, is_retry, on_event};
 use crate::gate::{Gate, GatePermit};
 use crate::inventory::{Answer, Inventory, ReserveCall};
 use crate::metrics;
@@ -211,7 +211,7 @@ impl Driver {
         let releasing = matches!(call.effect, Effect::ReleaseStock { .. });
         let action = if releasing { "release_stock" } else { "reserve_stock" };
         metrics::call_ended(action, answered.answer.name(), answered.took.as_secs_f64());
-        let Some(event) = event_of(&call.effect, &answered.answer) else {
+        let Some(event) = event_of(&call.effect, &answered.answer, rand::random()) else {
             metrics::fenced("inventory");
             return None;
         };
@@ -222,34 +222,10 @@ impl Driver {
     }
 
     async fn store(&self, call: &Call, event: Event, took: Option<Duration>) -> Option<Call> {
-        let (saga, effects) = match transition(&plan::ORDER, &call.loaded.saga, &event) {
-            Ok(Transition::Moved(saga, effects)) => (saga, effects),
-            Ok(Transition::Ignored(why)) => {
-                tracing::debug!(order_id = %call.loaded.order_id, ?why, "nothing to do");
-                return None;
-            }
-            Err(error) => {
-                tracing::error!(order_id = %call.loaded.order_id, %error, "a bug in the relay");
-                return None;
-            }
-        };
-        let mut decided = Move {
-            worker: Some(self.relay),
-            took_ms: took.map(|took| i32::try_from(took.as_millis()).unwrap_or(i32::MAX)),
-            ..call.loaded.moved(saga, event, &effects, 0)
-        };
-        let effect = effects.into_iter().find(|effect| {
-            matches!(effect, Effect::ReserveStock { .. } | Effect::ReleaseStock { .. })
-        });
-        if effect.is_some() {
-            decided.outbox = OutboxChange::Keep;
-        }
-        match self.recorder.record(decided).await {
-            Recorded::Stored(moved) => effect.map(|effect| Call {
-                loaded: LoadedSaga { saga, version: moved.version, ..call.loaded.clone() },
-                effect,
-                ..call.clone()
-            }),
+        let OnEvent { moves, next } = on_event(self.relay, call, event)?;
+        let took_ms = took.map(|took| i32::try_from(took.as_millis()).unwrap_or(i32::MAX));
+        match self.recorder.record(Move { took_ms, ..moves }).await {
+            Recorded::Stored(_) => next,
             Recorded::Fenced | Recorded::Dropped => None,
         }
     }
@@ -259,43 +235,5 @@ impl Answer {
     /// Whether the outcome stays unknown.
     fn leaves_doubt(&self) -> bool {
         matches!(self, Self::Unknown | Self::NotExecuted { .. } | Self::ContractBroken { .. })
-    }
-}
-
-/// A retry of a call that was executed, or may have been. The replay of a saga that was taken over is
-/// not one: its relay failed, not inventory.
-fn is_retry(call: &Call) -> bool {
-    !call.taken_over && call.loaded.saga.attempt > 0
-}
-
-/// The event an answer stands for; `None`: fenced, stop silently.
-fn event_of(effect: &Effect, answer: &Answer) -> Option<Event> {
-    let releasing = matches!(effect, Effect::ReleaseStock { .. });
-    Some(match *answer {
-        Answer::Done | Answer::Tombstoned if releasing => Event::StepReleased,
-        Answer::Done => Event::StepDone,
-        Answer::Tombstoned => Event::StepTombstoned,
-        Answer::Rejected(_) if releasing => Event::ContractBroken,
-        Answer::Rejected(reason) => Event::StepRejected { reason },
-        Answer::Stale => return None,
-        Answer::ContractBroken { .. } => Event::ContractBroken,
-        Answer::NotExecuted { retry_after_ms, throttled } => Event::CallNotExecuted {
-            reason: if throttled { QueueReason::Throttled } else { QueueReason::Backoff },
-            retry_after_ms,
-            jitter: rand::random(),
-        },
-        Answer::Unknown => Event::CallUnknown { jitter: rand::random() },
-    })
-}
-
-/// What a relay that stops says of calls whose answer it did not wait for.
-pub fn given_up(loaded: &LoadedSaga, relay: i64) -> Option<Move> {
-    let event = Event::CallUnknown { jitter: 0 };
-    match transition(&plan::ORDER, &loaded.saga, &event) {
-        Ok(Transition::Moved(saga, effects)) => {
-            let decided = loaded.moved(saga, event, &effects, 0);
-            Some(Move { worker: Some(relay), epoch: loaded.epoch + 1, ..decided })
-        }
-        Ok(Transition::Ignored(_)) | Err(_) => None,
     }
 }

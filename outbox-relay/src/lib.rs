@@ -8,6 +8,7 @@
 
 pub mod claim;
 pub mod config;
+pub mod decide;
 pub mod drive;
 pub mod gate;
 pub mod in_flight;

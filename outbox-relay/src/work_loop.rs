@@ -17,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::claim::{Call, Claimed, Fate, Orphans, Source, claim};
-use crate::drive::{Driver, given_up};
+use crate::claim::{Claimed, Fate, Orphans, Source, claim};
+use crate::decide::{Call, given_up};
+use crate::drive::Driver;
 use crate::gate::Gate;
 use crate::in_flight::InFlight;
 use crate::inventory::{Inventory, InventoryUrlError};

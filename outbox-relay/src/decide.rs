@@ -1,0 +1,140 @@
+//! What a relay decides, as functions over data. No clock, no chance, no IO: the shell around it is
+//! `claim`, `drive` and `record`, and the simulations run these same functions over a store in memory.
+
+use saga::{Claim, Effect, Event, QueueReason, Transition, plan, transition};
+use schema_orders::orders::Line;
+use schema_orders::outbox::ClaimedSaga;
+use schema_orders::sagas::{LoadedSaga, Move, OutboxChange};
+use uuid::Uuid;
+
+use crate::inventory::Answer;
+
+/// A call whose intent is stored.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The saga as it was stored.
+    pub loaded: LoadedSaga,
+    /// What to do.
+    pub effect: Effect,
+    /// What the order is for.
+    pub lines: Vec<Line>,
+    /// W3C trace context of the order.
+    pub traceparent: Option<String>,
+    /// Milliseconds to the order's deadline.
+    pub time_left_ms: u64,
+    /// Whether the saga comes from a relay that fell silent.
+    pub taken_over: bool,
+}
+
+/// What the core says to a claim.
+#[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "strays are so rare that their size does not matter")]
+pub enum Decided {
+    /// The saga moves, and mostly a call follows.
+    Moves {
+        /// To be stored in the claim's own transaction.
+        decided: Move,
+        /// To be made when that has committed.
+        call: Option<Call>,
+    },
+    /// A message without work: its saga has ended, or is parked.
+    Stray(Uuid),
+}
+
+/// What the core says to an event.
+#[derive(Debug, Clone)]
+pub struct OnEvent {
+    /// To be stored.
+    pub moves: Move,
+    /// The call that follows once it is stored.
+    pub next: Option<Call>,
+}
+
+/// Claims a saga whose message is locked: under a new epoch, with the intent to call on record.
+pub fn on_claim(relay: i64, claimed: ClaimedSaga) -> Decided {
+    let ClaimedSaga { loaded, claim, time_left_ms, lines, traceparent, .. } = claimed;
+    let event = Event::Claimed { time_left_ms, claim };
+    let (saga, effects) = match transition(&plan::ORDER, &loaded.saga, &event) {
+        Ok(Transition::Moved(saga, effects)) => (saga, effects),
+        Ok(Transition::Ignored(_)) => return Decided::Stray(loaded.order_id),
+        Err(invalid) => unreachable!("every state can be claimed: {invalid}"),
+    };
+    let epoch = loaded.epoch + 1;
+    let mut decided = Move { epoch, worker: Some(relay), ..loaded.moved(saga, event, &effects, 0) };
+    let call = call_of(&effects).map(|effect| {
+        decided.outbox = OutboxChange::Own { relay };
+        let taken_over = claim == Claim::Takeover;
+        let loaded = LoadedSaga { saga, version: loaded.version + 1, epoch, ..loaded };
+        Call { loaded, effect, lines, traceparent, time_left_ms, taken_over }
+    });
+    Decided::Moves { decided, call }
+}
+
+/// Decides on what became of a call. `None`: nothing to do.
+pub fn on_event(relay: i64, call: &Call, event: Event) -> Option<OnEvent> {
+    let (saga, effects) = match transition(&plan::ORDER, &call.loaded.saga, &event) {
+        Ok(Transition::Moved(saga, effects)) => (saga, effects),
+        Ok(Transition::Ignored(why)) => {
+            tracing::debug!(order_id = %call.loaded.order_id, ?why, "nothing to do");
+            return None;
+        }
+        Err(error) => {
+            tracing::error!(order_id = %call.loaded.order_id, %error, "a bug in the relay");
+            return None;
+        }
+    };
+    let decided = call.loaded.moved(saga, event, &effects, 0);
+    let mut moves = Move { worker: Some(relay), ..decided };
+    let next = call_of(&effects).map(|effect| {
+        // It goes on holding the saga.
+        moves.outbox = OutboxChange::Keep;
+        let loaded = LoadedSaga { saga, version: call.loaded.version + 1, ..call.loaded.clone() };
+        Call { loaded, effect, ..call.clone() }
+    });
+    Some(OnEvent { moves, next })
+}
+
+/// The event an answer stands for; `None`: fenced, stop silently.
+pub fn event_of(effect: &Effect, answer: &Answer, jitter: u32) -> Option<Event> {
+    let releasing = matches!(effect, Effect::ReleaseStock { .. });
+    Some(match *answer {
+        Answer::Done | Answer::Tombstoned if releasing => Event::StepReleased,
+        Answer::Done => Event::StepDone,
+        Answer::Tombstoned => Event::StepTombstoned,
+        Answer::Rejected(_) if releasing => Event::ContractBroken,
+        Answer::Rejected(reason) => Event::StepRejected { reason },
+        Answer::Stale => return None,
+        Answer::ContractBroken { .. } => Event::ContractBroken,
+        Answer::NotExecuted { retry_after_ms, throttled } => Event::CallNotExecuted {
+            reason: if throttled { QueueReason::Throttled } else { QueueReason::Backoff },
+            retry_after_ms,
+            jitter,
+        },
+        Answer::Unknown => Event::CallUnknown { jitter },
+    })
+}
+
+/// A retry of a call that was executed, or may have been. The replay of a saga that was taken over is
+/// not one: its relay failed, not inventory.
+pub fn is_retry(call: &Call) -> bool {
+    !call.taken_over && call.loaded.saga.attempt > 0
+}
+
+/// What a relay that stops says of calls whose answer it did not wait for.
+pub fn given_up(loaded: &LoadedSaga, relay: i64) -> Option<Move> {
+    let event = Event::CallUnknown { jitter: 0 };
+    match transition(&plan::ORDER, &loaded.saga, &event) {
+        Ok(Transition::Moved(saga, effects)) => {
+            let decided = loaded.moved(saga, event, &effects, 0);
+            Some(Move { worker: Some(relay), epoch: loaded.epoch + 1, ..decided })
+        }
+        Ok(Transition::Ignored(_)) | Err(_) => None,
+    }
+}
+
+fn call_of(effects: &[Effect]) -> Option<Effect> {
+    let is_call = |effect: &&Effect| {
+        matches!(effect, Effect::ReserveStock { .. } | Effect::ReleaseStock { .. })
+    };
+    effects.iter().find(is_call).copied()
+}
