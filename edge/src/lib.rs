@@ -32,7 +32,7 @@ pub use object::Object;
 pub use problem::{FieldError, Problem};
 pub use prometheus::{MetricsHandle, install_prometheus, metrics_route};
 pub use query::StrictQuery;
-pub use serve::{BindError, ServeConfig, bind, serve};
+pub use serve::{BindError, CutConnection, ServeConfig, bind, serve};
 pub use shell::{Shell, wrap};
 pub use strict::is_plain_text;
 pub use trace::TraceContext;

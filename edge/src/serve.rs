@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::Response;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -56,6 +57,12 @@ impl Default for ServeConfig {
         }
     }
 }
+
+/// Put into an answer's extensions: the answer is not sent, and the connection is closed in its
+/// place. This is how a service shows what its callers see when it dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the connection is cut on purpose")]
+pub struct CutConnection;
 
 /// Why an address cannot be listened on, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -172,7 +179,14 @@ impl Face {
         }
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
-            router.clone().call(request)
+            let answering = router.clone().call(request);
+            async move {
+                let response: Response = answering.await.unwrap_or_else(|never| match never {});
+                match response.extensions().get() {
+                    Some(cut) => Err::<Response, CutConnection>(*cut),
+                    None => Ok(response),
+                }
+            }
         });
         let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
         // a connection that ends in an error is the client's affair

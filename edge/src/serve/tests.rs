@@ -1,5 +1,6 @@
 use std::time::Instant;
 
+use axum::Extension;
 use axum::routing::{get, post};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
@@ -47,6 +48,16 @@ async fn closes_a_connection_whose_head_does_not_arrive() {
     let answer = exchange(served.address, b"POST / HTTP/1.1\r\nHost: x\r\n").await;
     assert_eq!(answer, "");
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn cuts_the_connection_in_place_of_an_answer() {
+    let router = echo().route("/cut", get(async || (Extension(CutConnection), "never seen")));
+    let served = serve_here(router, hasty()).await;
+    let request = b"GET /cut HTTP/1.1\r\nHost: x\r\n\r\n";
+    assert_eq!(exchange(served.address, request).await, "");
+    let request = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi";
+    assert!(exchange(served.address, request).await.ends_with("hi"), "others are not cut");
 }
 
 #[tokio::test]

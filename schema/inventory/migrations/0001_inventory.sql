@@ -75,13 +75,18 @@ create table update_keys (
 );
 
 -- The gremlin's orders, one row at most, read by every replica. `calls` is the counter that makes
--- "every n-th call" mean the same across replicas and restarts.
+-- "every n-th call" mean the same across replicas and restarts. The row stays when it is switched
+-- off, and tells what was done.
 create table gremlin (
     one        boolean     primary key default true,
     settings   jsonb       not null,
-    calls      bigint      not null default 0,
-    version    bigint      not null default 1,
-    ends_at    timestamptz,                           -- null: until it is switched off
-    updated_at timestamptz not null default now(),
-    constraint gremlin_is_one_row check (one)
+    calls      bigint      not null default 0,        -- calls it looked at since it was switched on
+    delayed    bigint      not null default 0,        -- of these, answered late
+    crashed    bigint      not null default 0,        -- refused before anything was done
+    lost       bigint      not null default 0,        -- done, and the answer withheld
+    version    bigint      not null default 1,        -- grows each time it is switched on
+    began_at   timestamptz not null default now(),
+    ends_at    timestamptz not null,                  -- it switches itself off
+    constraint gremlin_is_one_row check (one),
+    constraint gremlin_calls_not_negative check (calls >= 0)
 );
