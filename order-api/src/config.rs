@@ -68,6 +68,16 @@ pub struct Config {
         value_parser = bounded!(u32).range(1..=100_000)
     )]
     pub queue_max: u32,
+    /// How long a POST waits for its order to be written before it is answered 503, in milliseconds:
+    /// a bound for a database that stalls. Default: 5000; 100 to 60000.
+    #[arg(
+        id = "order_api_commit_wait_ms",
+        long = "order-api-commit-wait-ms",
+        env = "ORDER_API_COMMIT_WAIT_MS",
+        default_value_t = 5_000,
+        value_parser = bounded!(u64).range(100..=60_000)
+    )]
+    pub commit_wait_ms: u64,
     /// Requests of one caller per second in the long run; 0 lifts the limit. The default stands
     /// above what a small machine serves, so that it hurts nobody who did not ask for it: set it to
     /// what one customer may use. Default: 20000; up to 1000000.

@@ -5,6 +5,7 @@
 //! the same key again and read what happened.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use schema_orders::orders::{Insertion, NewOrder, insert_orders};
@@ -37,7 +38,10 @@ pub(crate) enum Refusal {
 type Outcome = Result<Insertion, Refusal>;
 
 /// Where new orders go.
-pub(crate) struct Intake(Batcher<NewOrder, Outcome>);
+pub(crate) struct Intake {
+    batcher: Batcher<NewOrder, Outcome>,
+    commit_wait: Duration,
+}
 
 impl Intake {
     /// `work` is rung after each commit.
@@ -48,24 +52,25 @@ impl Intake {
             flushes_max: config.batch_flushes_max as usize,
             queue_max: config.queue_max as usize,
         };
-        Intake(Batcher::start(bounds, move |orders| {
+        let batcher = Batcher::start(bounds, move |orders: Vec<NewOrder>| {
             let (db, work) = (db.clone(), work.clone());
             Box::pin(async move {
                 let outcomes = flush(&db, orders.into()).await;
                 work.notify_one();
                 outcomes
             })
-        }))
+        });
+        Intake { batcher, commit_wait: Duration::from_millis(config.commit_wait_ms) }
     }
 
-    /// Commits the order, or finds the one its key belongs to.
+    /// Commits the order, or finds the one its key belongs to. Giving up the wait, like dropping
+    /// this future, takes nothing back: the order goes on to be written.
     pub(crate) async fn take_in(&self, order: NewOrder) -> Outcome {
-        self.0.submit(order).await.unwrap_or_else(|error| {
-            Err(match error {
-                BatchError::Overloaded => Refusal::Overloaded,
-                BatchError::Lost => Refusal::Unavailable,
-            })
-        })
+        match tokio::time::timeout(self.commit_wait, self.batcher.submit(order)).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(BatchError::Overloaded)) => Err(Refusal::Overloaded),
+            Ok(Err(BatchError::Lost)) | Err(_) => Err(Refusal::Unavailable),
+        }
     }
 }
 

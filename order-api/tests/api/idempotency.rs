@@ -146,7 +146,7 @@ impl OpenOrder {
     pub(crate) async fn begin(db: &Db, key: &str) -> OpenOrder {
         let (end, told) = oneshot::channel();
         let (written, is_written) = oneshot::channel();
-        let (db, order) = (db.clone(), other_order(key));
+        let (db, order) = (db.clone(), new_order(key, "other"));
         let ended = tokio::spawn(async move {
             db.transaction(move |connection| {
                 Box::pin(async move {
@@ -173,14 +173,15 @@ impl OpenOrder {
     }
 }
 
-fn other_order(key: &str) -> NewOrder {
+/// As the service writes it.
+pub(crate) fn new_order(key: &str, item_id: &str) -> NewOrder {
     NewOrder {
         id: Uuid::now_v7(),
         reservation_id: Uuid::now_v7(),
         tenant: "default".into(),
         key: key.into(),
         fingerprint: [7; 32],
-        lines: vec![Line { item_id: "other".into(), quantity: 1 }],
+        lines: vec![Line { item_id: item_id.into(), quantity: 1 }],
         metadata: None,
         traceparent: None,
         deadline_ms: 60_000,

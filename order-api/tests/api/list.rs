@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 
+use schema_orders::orders::{Insertion, SCAN_MAX, insert_orders};
+use schema_pg::DbError;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::idempotency::new_order;
 use crate::relay::{BROKEN, DONE, NO_STOCK, Relay};
 use crate::world::{World, of_tenant, request, send};
 
@@ -74,6 +77,25 @@ async fn narrows_by_status_item_and_time() {
     assert_eq!(ids(&until).len(), 4);
     let nothing = world.get(&format!("/api/orders?created_after={at}&created_before={at}")).await;
     assert!(ids(&nothing.json()).is_empty());
+}
+
+#[tokio::test]
+async fn a_rare_filter_is_found_page_by_page_without_a_long_scan() {
+    let world = World::with(&["--order-api-wait-ms=0"]).await;
+    let rare =
+        world.post("rare", &serde_json::json!({"item_id": "rare", "quantity": 1})).await.id();
+    let others = (0..SCAN_MAX).map(|n| new_order(&n.to_string(), "ps5")).collect::<Vec<_>>();
+    let written: Result<Vec<Insertion>, DbError> = world
+        .database
+        .db
+        .transaction(|connection| Box::pin(async move { insert_orders(connection, &others).await }))
+        .await;
+    assert_eq!(written.unwrap().len() as i64, SCAN_MAX);
+    let first = world.get("/api/orders?item_id=rare").await.json();
+    assert!(ids(&first).is_empty());
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = world.get(&format!("/api/orders?item_id=rare&cursor={cursor}")).await.json();
+    assert_eq!((ids(&second), &second["next_cursor"]), (vec![rare], &Value::Null));
 }
 
 #[tokio::test]

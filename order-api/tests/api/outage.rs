@@ -6,8 +6,9 @@ use schema_orders::hints::Hints;
 use schema_orders::testing::end_all_sessions;
 use schema_pg::{Db, PoolConfig};
 
+use crate::idempotency::OpenOrder;
 use crate::relay::{DONE, Relay};
-use crate::world::{Answer, World, config, one_ps5, order_request, request, send};
+use crate::world::{Answer, World, config, eventually, one_ps5, order_request, request, send};
 
 #[tokio::test]
 async fn without_its_database_it_asks_to_try_again_and_stays_alive() {
@@ -48,6 +49,23 @@ fn check_unavailable(answer: &Answer) {
         (answer.header("retry-after"), &answer.json()["retryable"]),
         (Some("1"), &true.into())
     );
+}
+
+#[tokio::test]
+async fn a_database_that_stalls_is_waited_for_no_longer_than_the_bound() {
+    let world = World::with(&["--order-api-commit-wait-ms=100"]).await;
+    let held = OpenOrder::begin(&world.database.db, "k").await;
+    check_unavailable(&world.post("k", &one_ps5()).await);
+    held.roll_back().await;
+    // the order went on to be written, and the same key finds it
+    let relay = Relay::of(&world).await;
+    let id = relay.settle_next(DONE).await;
+    let again = eventually("the order", async || {
+        let answer = world.post("k", &one_ps5()).await;
+        (answer.status == 201).then_some(answer)
+    })
+    .await;
+    assert_eq!((again.id(), again.header("idempotent-replayed")), (id, Some("true")));
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Table `orders`: what was ordered. Never updated; where an order stands is its saga's state.
 
+mod list;
+
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
@@ -7,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
+
+pub use list::{OrderFilter, OrderPage, SCAN_MAX, list_orders};
 
 use crate::idempotency_keys;
 
@@ -205,110 +209,6 @@ pub async fn find_order(
         "#,
         id,
         tenant,
-    )
-    .fetch_optional(connection)
-    .await
-}
-
-/// What a list of orders is narrowed to. Empty fields narrow nothing.
-#[derive(Debug, Clone, Default)]
-pub struct OrderFilter {
-    /// Only this tenant's.
-    pub tenant: Option<String>,
-    /// Only in this state.
-    pub state: Option<String>,
-    /// Only with a line of this item.
-    pub item_id: Option<String>,
-    /// Only made at or after this time.
-    pub created_after: Option<DateTime<Utc>>,
-    /// Only made before this time.
-    pub created_before: Option<DateTime<Utc>>,
-}
-
-/// A page of orders, newest first, and where the next one starts.
-#[derive(Debug, Clone)]
-pub struct OrderPage {
-    /// At most the asked-for number.
-    pub orders: Vec<OrderRow>,
-    /// The last order looked at; `None` at the end. It may be set on a page that is not full: one
-    /// page looks at [`SCAN_MAX`] orders at most, so that a rare filter cannot hurt the database.
-    pub next_before: Option<Uuid>,
-}
-
-/// Orders that one page looks at, at most.
-pub const SCAN_MAX: i64 = 20_000;
-
-/// Newest first by id, starting below `before`.
-pub async fn list_orders(
-    connection: &mut PgConnection,
-    filter: &OrderFilter,
-    before: Option<Uuid>,
-    limit: i64,
-) -> sqlx::Result<OrderPage> {
-    let orders = find_matching(&mut *connection, filter, before, limit).await?;
-    let next_before = if orders.len() as i64 == limit {
-        orders.last().map(|order| order.id)
-    } else {
-        last_looked_at(connection, before).await?
-    };
-    Ok(OrderPage { orders, next_before })
-}
-
-async fn find_matching(
-    connection: &mut PgConnection,
-    filter: &OrderFilter,
-    before: Option<Uuid>,
-    limit: i64,
-) -> sqlx::Result<Vec<OrderRow>> {
-    sqlx::query_as!(
-        OrderRow,
-        r#"
-        select id, tenant, lines as "lines: Json<Vec<Line>>", metadata, state, reason, in_doubt,
-            version, created_at, updated_at
-        from (
-            select *
-            from orders
-            where id < coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
-            order by id desc
-            limit $7
-        ) as looked_at
-        join sagas on sagas.order_id = looked_at.id
-        where ($2::timestamptz is null or created_at < $2)
-            and ($3::text is null or tenant = $3)
-            and ($4::text is null or state = $4)
-            and ($5::text is null
-                or lines @> jsonb_build_array(jsonb_build_object('item_id', $5::text)))
-            and ($6::timestamptz is null or created_at >= $6)
-        order by id desc
-        limit $8
-        "#,
-        before,
-        filter.created_before,
-        filter.tenant.as_deref(),
-        filter.state.as_deref(),
-        filter.item_id.as_deref(),
-        filter.created_after,
-        SCAN_MAX,
-        limit,
-    )
-    .fetch_all(connection)
-    .await
-}
-
-/// Where a scan of [`SCAN_MAX`] orders below `before` ends, or `None` where it reaches the oldest.
-async fn last_looked_at(
-    connection: &mut PgConnection,
-    before: Option<Uuid>,
-) -> sqlx::Result<Option<Uuid>> {
-    sqlx::query_scalar!(
-        "select id
-         from orders
-         where id < coalesce($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
-         order by id desc
-         offset $2
-         limit 1",
-        before,
-        SCAN_MAX - 1,
     )
     .fetch_optional(connection)
     .await
