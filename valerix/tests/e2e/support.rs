@@ -1,0 +1,21 @@
+//! What every test here needs: a system of processes, a load on it, and the question whether all is well.
+
+mod audit;
+mod load;
+mod orders;
+mod process;
+mod system;
+
+use tokio::sync::{Mutex, MutexGuard};
+
+pub(crate) use audit::audit;
+pub(crate) use load::Load;
+pub(crate) use orders::Api;
+pub(crate) use process::{Process, Signal, free_port, send};
+pub(crate) use system::{Apart, Up};
+
+/// Nothing beside it: a second system would take the time that is being measured.
+pub(crate) async fn alone() -> MutexGuard<'static, ()> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+    ONE_AT_A_TIME.lock().await
+}
