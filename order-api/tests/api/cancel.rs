@@ -78,6 +78,7 @@ async fn the_answer_of_a_call_that_was_overtaken_counts_no_more() {
         "what was reserved is released"
     );
     assert!(claimed.saga.state.doubt().is_in_doubt());
+    assert_eq!(claimed.epoch, held.epoch + 2, "inventory refuses the old call, too");
 }
 
 #[tokio::test]
