@@ -2,6 +2,7 @@
 //! the gauges are absent.
 
 use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Linux counts CPU time for user space in hundredths of a second on every architecture.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -19,6 +20,12 @@ pub(crate) fn describe() {
     );
     metrics::describe_gauge!("process_open_fds", "file descriptors this process has open");
     metrics::describe_gauge!("process_threads", "threads of this process");
+    metrics::describe_gauge!(
+        "process_start_time_seconds",
+        metrics::Unit::Seconds,
+        "when this process began, since 1970"
+    );
+    metrics::gauge!("process_start_time_seconds").set(now_s());
 }
 
 pub(crate) fn set_gauges() {
@@ -37,6 +44,10 @@ pub(crate) fn set_gauges() {
     if let Ok(open) = fs::read_dir("/proc/self/fd") {
         metrics::gauge!("process_open_fds").set(open.count() as f64);
     }
+}
+
+fn now_s() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
 /// Fields 14 and 15 of proc(5); the command before them may hold spaces and brackets.

@@ -2,8 +2,11 @@
 //!
 //! One recorder per process, however many services run in it; series tell them apart by their
 //! `service` label. Install it before the first request: handles taken earlier record nothing.
+//! Every `/metrics` of a process shows the same: whichever of them is read, all services in it are
+//! asked to bring their gauges up to date.
 
-use std::sync::OnceLock;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use axum::response::IntoResponse;
@@ -16,15 +19,26 @@ use crate::process;
 /// Latencies, in seconds.
 const SECONDS: [f64; 14] =
     [0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0];
+/// What lasts as long as an outage does, in seconds.
+const LONG_SECONDS: [f64; 14] =
+    [0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 86400.0];
+/// The metrics measured in them.
+const LONG: [&str; 3] = ["saga_settle_seconds", "saga_takeover_seconds", "saga_recovery_seconds"];
 /// Sizes of batches, in rows.
 const ROWS: [f64; 11] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0];
 /// Samples are kept one by one until this upkeep puts them into their buckets.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The installed recorder.
-#[derive(Clone, Debug)]
-pub struct MetricsHandle(PrometheusHandle);
+/// The installed recorder. Cheap to clone.
+#[derive(Clone)]
+pub struct MetricsHandle {
+    recorder: PrometheusHandle,
+    /// They go when their router goes.
+    refreshers: Arc<Mutex<Vec<Weak<Refresh>>>>,
+}
+
+type Refresh = dyn Fn() + Send + Sync;
 
 /// Installs the recorder, once per process; asked again it gives the same one. Needs a tokio
 /// runtime, whose end also ends the upkeep.
@@ -33,25 +47,57 @@ pub fn install_prometheus() -> Result<MetricsHandle, BuildError> {
     if let Some(handle) = INSTALLED.get() {
         return Ok(handle.clone());
     }
-    let handle = PrometheusBuilder::new()
+    let mut builder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
-        .set_buckets_for_metric(Matcher::Suffix("_rows".to_owned()), &ROWS)?
-        .install_recorder()?;
+        .set_buckets_for_metric(Matcher::Suffix("_rows".to_owned()), &ROWS)?;
+    for name in LONG {
+        builder = builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), &LONG_SECONDS)?;
+    }
+    let recorder = builder.install_recorder()?;
     describe();
-    tokio::spawn(keep_up(handle.clone()));
-    Ok(INSTALLED.get_or_init(|| MetricsHandle(handle)).clone())
+    tokio::spawn(keep_up(recorder.clone()));
+    let handle = MetricsHandle { recorder, refreshers: Arc::default() };
+    Ok(INSTALLED.get_or_init(|| handle).clone())
 }
 
-/// The route `/metrics`; `refresh` sets gauges that are only worth computing when somebody looks.
+/// The route `/metrics`; `refresh` sets gauges that are only worth computing when somebody looks,
+/// at this route or at another one of the process. It must not wait.
 pub fn metrics_route(
     handle: MetricsHandle,
-    refresh: impl Fn() + Clone + Send + Sync + 'static,
+    refresh: impl Fn() + Send + Sync + 'static,
 ) -> MethodRouter {
-    get(async move || {
-        refresh();
-        process::set_gauges();
-        ([(header::CONTENT_TYPE, TEXT_FORMAT)], handle.0.render()).into_response()
+    let refresh: Arc<Refresh> = Arc::new(refresh);
+    handle.lock().push(Arc::downgrade(&refresh));
+    get(move || {
+        // as long as the route lives, so does what it registered
+        let _held = &refresh;
+        handle.refresh();
+        let text = handle.recorder.render();
+        async move { ([(header::CONTENT_TYPE, TEXT_FORMAT)], text).into_response() }
     })
+}
+
+impl MetricsHandle {
+    fn refresh(&self) {
+        let mut refreshers = self.lock();
+        refreshers.retain(|refresh| refresh.strong_count() > 0);
+        let living: Vec<Arc<Refresh>> = refreshers.iter().filter_map(Weak::upgrade).collect();
+        drop(refreshers);
+        for refresh in living {
+            refresh();
+        }
+        process::set_gauges();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Refresh>>> {
+        self.refreshers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for MetricsHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MetricsHandle").finish_non_exhaustive()
+    }
 }
 
 async fn keep_up(handle: PrometheusHandle) {

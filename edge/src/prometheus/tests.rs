@@ -44,3 +44,20 @@ async fn shows_requests_by_matched_route_and_the_process_itself() {
         assert!(text.contains(&line), "no {line} in\n{text}");
     }
 }
+
+#[tokio::test]
+async fn whichever_face_is_read_all_services_of_the_process_bring_theirs_up_to_date() {
+    let handle = install_prometheus().unwrap();
+    let face = |name: &'static str| {
+        let looked =
+            move || metrics::counter!("faces_looked_at_total", "face" => name).increment(1);
+        Router::new().route("/metrics", metrics_route(handle.clone(), looked))
+    };
+    let (one, other) = (face("one"), face("other"));
+    let text = get_text(&one, "/metrics").await;
+    assert!(text.contains("faces_looked_at_total{face=\"other\"} 1"), "{text}");
+    drop(other);
+    let text = get_text(&one, "/metrics").await;
+    assert!(text.contains("faces_looked_at_total{face=\"one\"} 2"), "{text}");
+    assert!(text.contains("faces_looked_at_total{face=\"other\"} 1"), "it has gone: {text}");
+}
