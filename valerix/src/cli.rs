@@ -41,6 +41,30 @@ pub(crate) enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(Config),
+    /// Measure one workload on a stack of its own, and what its Postgres could do at most
+    Bench(Box<simulations::bench::Options>),
+    /// Try to break it, and check that nothing was lost
+    #[command(subcommand)]
+    Simulate(Simulate),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Simulate {
+    /// Hold the invariants against two databases, at work or at rest
+    Check(Check),
+}
+
+/// What `valerix simulate check` can be told.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) databases: DatabaseUrls,
+    /// Orders are being placed and driven: say only what must be true at every moment.
+    #[arg(long)]
+    pub(crate) live: bool,
+    /// Print JSON, with everything that is known of the first offending orders.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,14 +1,16 @@
 //! The subcommands, one line each.
 
+mod bench;
 mod config_check;
 mod inventory_api;
 mod migrate;
 mod order_api;
 mod postgres;
 mod relay;
+mod simulate;
 mod up;
 
-use crate::cli::{Command, Config};
+use crate::cli::{Command, Config, Simulate};
 use crate::settings::Settings;
 
 /// Runs one subcommand to its end.
@@ -23,6 +25,8 @@ pub(crate) async fn run(command: Command, settings: Settings) -> anyhow::Result<
         Command::OrderApi(asked) => order_api::run(*asked).await,
         Command::InventoryApi(asked) => inventory_api::run(*asked).await,
         Command::Relay(asked) => relay::run(*asked).await,
+        Command::Bench(options) => bench::run(*options).await,
+        Command::Simulate(Simulate::Check(asked)) => simulate::check(&asked).await,
         Command::Config(Config::Check(up)) => config_check::run(&up, &settings).await,
     }
 }
