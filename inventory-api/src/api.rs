@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::gremlin::Gremlin;
 use crate::intake::Intake;
 use crate::stock_gauges::StockGauges;
 use crate::{Config, routes};
@@ -27,6 +28,7 @@ pub struct InventoryApi {
     pub(crate) config: Config,
     pub(crate) db: Db,
     pub(crate) intake: Intake,
+    pub(crate) gremlin: Gremlin,
     pub(crate) metrics: Option<MetricsHandle>,
     pub(crate) stock_gauges: StockGauges,
     pub(crate) health: HealthCache,
@@ -51,6 +53,11 @@ impl InventoryApi {
         let Deps { db, metrics } = deps;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let intake = Intake::start(&config, db.clone());
+        let gremlin = match config.gremlin_enabled {
+            Some(true) => Gremlin::allowed(db.clone()),
+            Some(false) | None => Gremlin::absent(),
+        };
+        tasks.spawn(stop.clone().run_until_cancelled_owned(gremlin.clone().keep_watch()));
         let stock_gauges = StockGauges::default();
         let showing = stock_gauges.clone().show_when_asked(db.clone());
         tasks.spawn(stop.clone().run_until_cancelled_owned(showing));
@@ -59,6 +66,7 @@ impl InventoryApi {
             config,
             db,
             intake,
+            gremlin,
             metrics,
             stock_gauges,
             health: HealthCache::default(),

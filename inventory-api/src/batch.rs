@@ -5,19 +5,20 @@
 //! per entry, as soon as it is decided and in no order:
 //! `{"reservation_id", "status", "retry_after_s", "body"}`, with the status and the body the single
 //! call would have had. An entry that cannot be read has a line of its own, and spoils no other; an
-//! answer that breaks off leaves the missing ones unknown.
+//! answer that breaks off leaves the missing ones unknown. That is also how the gremlin cuts a connection
+//! here: the entry it struck has no line, and the answer breaks off once all others have theirs.
 
-use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use edge::{Problem, parse_strict};
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use edge::{CutConnection, Problem, parse_strict};
+use futures_util::stream::{self, FuturesUnordered};
+use futures_util::{Stream, StreamExt};
 use http::{HeaderMap, header};
 use schema_inventory::{Command, Reserve};
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,7 @@ use crate::intake::Asked;
 use crate::lines::{RequestedLine, check_lines};
 use crate::reservations::decide;
 use crate::saga_headers::{check_epoch, deadline};
-use crate::verdict::Standing;
+use crate::verdict::{Failed, Standing};
 
 /// Entries of one request.
 const ENTRIES_MAX: usize = 1_000;
@@ -53,6 +54,8 @@ struct Entry {
     epoch: Option<i64>,
     deadline_ms: Option<u64>,
     lines: Vec<RequestedLine>,
+    /// The order asked for the gremlin.
+    gremlin: Option<bool>,
 }
 
 /// The same, with its entries unread.
@@ -91,10 +94,23 @@ pub(crate) async fn reserve_batch(
     let taken = read_entries(&body, api.config.call_time())?;
     let answers: FuturesUnordered<_> =
         taken.into_iter().map(|taken| answer(api.clone(), taken)).collect();
-    let chunks = answers
-        .ready_chunks(LINES_AT_ONCE)
-        .map(|lines| Ok::<_, Infallible>(Bytes::from(lines.concat())));
-    Ok(([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(chunks)).into_response())
+    Ok(([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(in_chunks(answers))).into_response())
+}
+
+/// `None` is an answer that is cut off.
+fn in_chunks(
+    answers: impl Stream<Item = Option<Vec<u8>>>,
+) -> impl Stream<Item = Result<Bytes, CutConnection>> {
+    let was_cut = Arc::new(AtomicBool::new(false));
+    let saw_cut = was_cut.clone();
+    let lines = answers.ready_chunks(LINES_AT_ONCE).map(move |lines| {
+        if lines.iter().any(Option::is_none) {
+            was_cut.store(true, Ordering::Relaxed);
+        }
+        Ok(Bytes::from(lines.into_iter().flatten().collect::<Vec<_>>().concat()))
+    });
+    let end = stream::once(async move { saw_cut.load(Ordering::Relaxed) });
+    lines.chain(end.filter_map(async |was_cut| was_cut.then_some(Err(CutConnection))))
 }
 
 /// Strictly as a whole; where that fails, each entry for itself.
@@ -146,16 +162,21 @@ impl Entry {
         let lines = check_lines(self.lines, "/lines")?;
         let reserve = Reserve::new(self.reservation_id, self.order_id, self.epoch, lines);
         let until = deadline(self.deadline_ms, longest);
-        Ok(Asked { command: Command::Reserve(reserve), until })
+        let is_marked = self.gremlin.unwrap_or(false);
+        Ok(Asked { command: Command::Reserve(reserve), until, is_marked })
     }
 }
 
-async fn answer(api: Arc<InventoryApi>, taken: Taken) -> Vec<u8> {
+async fn answer(api: Arc<InventoryApi>, taken: Taken) -> Option<Vec<u8>> {
     let verdict = match taken.asked {
         Ok(asked) => decide(&api, asked).await,
-        Err(problem) => Err(problem),
+        Err(problem) => Err(problem.into()),
     };
-    write_line(taken.reservation_id, &verdict)
+    match verdict {
+        Ok(standing) => Some(write_line(taken.reservation_id, &Ok(standing))),
+        Err(Failed::Told(problem)) => Some(write_line(taken.reservation_id, &Err(problem))),
+        Err(Failed::Cut) => None,
+    }
 }
 
 fn write_line(reservation_id: Uuid, verdict: &Result<Standing, Problem>) -> Vec<u8> {

@@ -22,7 +22,7 @@ use crate::intake::Asked;
 use crate::lines::{RequestedLine, check_lines};
 use crate::reservations::decide;
 use crate::saga_headers::SagaHeaders;
-use crate::verdict::Standing;
+use crate::verdict::{Failed, Standing};
 
 const ORDER_ID_CHARS_MAX: usize = 100;
 /// The first line of what is hashed. The ids are kept for ever: never change it.
@@ -48,7 +48,7 @@ pub(crate) async fn reserve(
     State(api): State<Arc<InventoryApi>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Problem> {
+) -> Result<Response, Failed> {
     let (order_id, asked) = read(&api, &headers, body).await?;
     let standing = decide(&api, asked).await?;
     Ok(OrderStanding { order_id, standing }.into_response())
@@ -59,13 +59,13 @@ pub(crate) async fn deduct(
     State(api): State<Arc<InventoryApi>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Problem> {
+) -> Result<Response, Failed> {
     let (order_id, asked) = read(&api, &headers, body).await?;
     let (reservation_id, epoch) = (asked.command.reservation_id(), asked.command.epoch());
-    let until = asked.until;
+    let (until, is_marked) = (asked.until, asked.is_marked);
     let reserved = decide(&api, asked).await?;
     let command = Command::Commit { reservation_id, epoch };
-    let committed = decide(&api, Asked { command, until }).await?;
+    let committed = decide(&api, Asked { command, until, is_marked }).await?;
     let standing = committed.made_by(&reserved);
     Ok(OrderStanding { order_id, standing }.into_response())
 }
@@ -84,7 +84,7 @@ async fn read(
     let lines = check_either(request.item_id, request.quantity, request.lines)?;
     let (order, reservation) = ids(&request.order_id);
     let command = Command::Reserve(Reserve::new(reservation, order, saga.epoch, lines));
-    Ok((request.order_id, Asked { command, until: saga.until }))
+    Ok((request.order_id, saga.ask(command)))
 }
 
 /// Both shapes come out as lines.

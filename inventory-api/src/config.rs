@@ -70,6 +70,15 @@ pub struct Config {
         value_parser = bounded!(i64).range(1..=1_000_000)
     )]
     pub low_below: i64,
+    /// Whether the gremlin may be switched on (`/api/admin/chaos`). Only where faults may hurt nobody.
+    /// Default: false; `valerix up` on loopback allows it unless this says false.
+    #[arg(
+        id = "gremlin_enabled",
+        long = "gremlin-enabled",
+        env = "GREMLIN_ENABLED",
+        value_name = "true|false"
+    )]
+    pub gremlin_enabled: Option<bool>,
     /// Requests of one caller per second in the long run, reservations not counted; 0 lifts the
     /// limit. Default: 20000; up to 1000000.
     #[arg(
@@ -101,6 +110,14 @@ pub struct Config {
 }
 
 impl Config {
+    /// For a system that runs for its user alone: the gremlin is allowed where nobody else can reach
+    /// it, unless the settings forbid it.
+    #[must_use]
+    pub fn with_gremlin_on_loopback(mut self) -> Config {
+        self.gremlin_enabled.get_or_insert(self.listen.ip().is_loopback());
+        self
+    }
+
     /// The default of a call's deadline.
     pub(crate) fn call_time(&self) -> Duration {
         Duration::from_millis(self.call_ms)
@@ -121,3 +138,6 @@ impl Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ mod cursor;
 mod db_problem;
 mod demo_stock;
 mod etag;
+mod gremlin;
 mod health;
 mod intake;
 mod item_id;

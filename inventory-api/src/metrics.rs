@@ -13,10 +13,24 @@ pub(crate) fn describe() {
         "stock by item and kind: on_hand, reserved, available; of the first hundred items, as of the \
          look before"
     );
+    metrics::describe_gauge!("inventory_chaos_enabled", "1 while the gremlin is on");
+    metrics::describe_counter!(
+        "inventory_chaos_events_total",
+        "what the gremlin did to calls, by kind"
+    );
     metrics::describe_counter!(
         "inventory_answers_total",
         "decided reservation calls, by answer; stale_epoch counts fenced writes, tombstoned late reserves"
     );
+}
+
+/// `kind` is one of a few fixed words.
+pub(crate) fn count_chaos(kind: &'static str) {
+    metrics::counter!("inventory_chaos_events_total", "kind" => kind).increment(1);
+}
+
+pub(crate) fn show_chaos(is_on: bool) {
+    metrics::gauge!("inventory_chaos_enabled").set(f64::from(u8::from(is_on)));
 }
 
 pub(crate) fn count_movements(movements: &[Movement]) {

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::intake::Asked;
 use crate::lines::{RequestedLine, check_lines};
 use crate::saga_headers::SagaHeaders;
-use crate::verdict::{Standing, absent, verdict};
+use crate::verdict::{Failed, Standing, absent, verdict};
 use crate::{InventoryApi, db_problem};
 
 type IdPath = Result<Path<String>, PathRejection>;
@@ -54,13 +54,13 @@ pub(crate) async fn reserve(
     path: IdPath,
     headers: HeaderMap,
     body: Body,
-) -> Result<Standing, Problem> {
+) -> Result<Standing, Failed> {
     let id = parse_id(path)?;
     let saga = SagaHeaders::read(&headers, api.config.call_time())?;
     let request: ReserveRequest = edge::read_json(&headers, body).await?;
     let lines = check_lines(request.lines, "/lines")?;
     let command = Command::Reserve(Reserve::new(id, request.order_id, saga.epoch, lines));
-    decide(&api, Asked { command, until: saga.until }).await
+    decide(&api, saga.ask(command)).await
 }
 
 pub(crate) async fn release(
@@ -68,23 +68,23 @@ pub(crate) async fn release(
     path: IdPath,
     StrictQuery(query): StrictQuery<ReleaseQuery>,
     headers: HeaderMap,
-) -> Result<Standing, Problem> {
+) -> Result<Standing, Failed> {
     let reservation_id = parse_id(path)?;
     let saga = SagaHeaders::read(&headers, api.config.call_time())?;
     let order_id = query.order_id;
     let command = Command::Release { reservation_id, order_id, epoch: saga.epoch };
-    decide(&api, Asked { command, until: saga.until }).await
+    decide(&api, saga.ask(command)).await
 }
 
 pub(crate) async fn commit(
     State(api): State<Arc<InventoryApi>>,
     path: IdPath,
     headers: HeaderMap,
-) -> Result<Standing, Problem> {
+) -> Result<Standing, Failed> {
     let reservation_id = parse_id(path)?;
     let saga = SagaHeaders::read(&headers, api.config.call_time())?;
     let command = Command::Commit { reservation_id, epoch: saga.epoch };
-    decide(&api, Asked { command, until: saga.until }).await
+    decide(&api, saga.ask(command)).await
 }
 
 pub(crate) async fn get_reservation(
@@ -113,10 +113,22 @@ pub(crate) async fn get_reservation(
     }))
 }
 
-/// Every command goes this way, alone or in a batch.
-pub(crate) async fn decide(api: &InventoryApi, asked: Asked) -> Result<Standing, Problem> {
-    let id = asked.command.reservation_id();
-    verdict(id, api.intake.decide(asked).await)
+/// Every command goes this way, alone or in a batch, and past the gremlin.
+pub(crate) async fn decide(api: &InventoryApi, asked: Asked) -> Result<Standing, Failed> {
+    let (id, is_marked) = (asked.command.reservation_id(), asked.is_marked);
+    let strike = api.gremlin.look_at(&asked.command).await;
+    if let Some(strike) = &strike {
+        strike.before().await?;
+    }
+    let verdict = verdict(id, api.intake.decide(asked).await);
+    if let Some(strike) = &strike {
+        strike.after().await?;
+    }
+    let standing = verdict?;
+    if is_marked && standing.is_fresh() {
+        api.gremlin.lose_marked()?;
+    }
+    Ok(standing)
 }
 
 fn parse_id(path: IdPath) -> Result<Uuid, Problem> {

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::routing::{get, post, put};
 use edge::{Shell, metrics_route, wrap};
 
+use crate::gremlin::admin;
 use crate::{InventoryApi, batch, by_order, health, reservations, stock, transactions, update};
 
 const SERVICE: &str = "inventory-api";
@@ -13,6 +14,7 @@ const SERVICE: &str = "inventory-api";
 pub(crate) fn router(api: &Arc<InventoryApi>) -> Router {
     let reservation =
         put(reservations::reserve).delete(reservations::release).get(reservations::get_reservation);
+    let chaos = post(admin::switch_on).get(admin::get).delete(admin::switch_off);
     let routes = Router::new()
         .route("/api/inventory", get(stock::list_stock))
         .route("/api/inventory/{item_id}", get(stock::get_item))
@@ -23,6 +25,7 @@ pub(crate) fn router(api: &Arc<InventoryApi>) -> Router {
         .route("/api/inventory/reservations:batch", post(batch::reserve_batch))
         .route("/api/inventory/reservations/{reservation_id}", reservation)
         .route("/api/inventory/reservations/{reservation_id}/commit", post(reservations::commit))
+        .route("/api/admin/chaos", chaos)
         .route("/health", get(health::health))
         .route("/health/live", get(async || edge::health::live()))
         .route("/health/ready", get(health::ready));

@@ -5,8 +5,12 @@ use std::time::{Duration, Instant};
 
 use edge::Problem;
 use http::{HeaderMap, HeaderName};
+use schema_inventory::Command;
+
+use crate::intake::Asked;
 
 const EPOCH: HeaderName = HeaderName::from_static("saga-epoch");
+const GREMLIN: HeaderName = HeaderName::from_static("saga-gremlin");
 const DEADLINE_MS: HeaderName = HeaderName::from_static("saga-deadline-ms");
 
 /// What a call carries besides its body.
@@ -16,15 +20,23 @@ pub(crate) struct SagaHeaders {
     pub(crate) epoch: Option<i64>,
     /// Work that has not begun by then is refused.
     pub(crate) until: Instant,
+    /// The order asked for the gremlin.
+    pub(crate) is_marked: bool,
 }
 
 impl SagaHeaders {
     /// `longest` bounds the deadline, and stands in where there is none.
     pub(crate) fn read(headers: &HeaderMap, longest: Duration) -> Result<SagaHeaders, Problem> {
-        let epoch = number(headers, &EPOCH)?;
-        let deadline_ms = number(headers, &DEADLINE_MS)?;
+        let epoch = value(headers, &EPOCH)?;
+        let deadline_ms = value(headers, &DEADLINE_MS)?;
         check_epoch(epoch, EPOCH.as_str())?;
-        Ok(SagaHeaders { epoch, until: deadline(deadline_ms, longest) })
+        let is_marked = value(headers, &GREMLIN)?.unwrap_or(false);
+        Ok(SagaHeaders { epoch, until: deadline(deadline_ms, longest), is_marked })
+    }
+
+    /// The command, to be decided in time.
+    pub(crate) fn ask(self, command: Command) -> Asked {
+        Asked { command, until: self.until, is_marked: self.is_marked }
     }
 }
 
@@ -42,12 +54,16 @@ pub(crate) fn deadline(left_ms: Option<u64>, longest: Duration) -> Instant {
     Instant::now() + left.min(longest)
 }
 
-fn number<T: FromStr>(headers: &HeaderMap, name: &HeaderName) -> Result<Option<T>, Problem> {
+fn value<T: FromStr>(headers: &HeaderMap, name: &HeaderName) -> Result<Option<T>, Problem> {
     let mut given = headers.get_all(name).iter();
-    let Some(value) = given.next() else { return Ok(None) };
-    let number = value.to_str().ok().and_then(|text| text.trim().parse().ok());
-    match (number, given.next()) {
-        (Some(number), None) => Ok(Some(number)),
-        _ => Err(Problem::invalid(name.as_str(), "invalid-value", "one whole number")),
+    let Some(text) = given.next() else { return Ok(None) };
+    let value = text.to_str().ok().and_then(|text| text.trim().parse().ok());
+    match (value, given.next()) {
+        (Some(value), None) => Ok(Some(value)),
+        _ => Err(Problem::invalid(
+            name.as_str(),
+            "invalid-value",
+            "one whole number, or true or false",
+        )),
     }
 }

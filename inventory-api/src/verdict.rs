@@ -3,9 +3,9 @@
 //! Whether a call was executed, refused for good, or may be sent again is read from these answers by
 //! every saga: their statuses and codes are the contract (protocol.md section 3).
 
-use axum::Json;
 use axum::response::{IntoResponse, Response};
-use edge::Problem;
+use axum::{Extension, Json};
+use edge::{CutConnection, Problem};
 use http::StatusCode;
 use schema_inventory::{Answer, Rejection, State};
 use serde::Serialize;
@@ -28,6 +28,11 @@ impl Standing {
         if self.is_fresh { StatusCode::CREATED } else { StatusCode::OK }
     }
 
+    /// Made by this call.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.is_fresh
+    }
+
     /// The same, as new as the reservation it ends.
     pub(crate) fn made_by(self, reserved: &Standing) -> Standing {
         Standing { is_fresh: reserved.is_fresh, ..self }
@@ -37,6 +42,32 @@ impl Standing {
 impl IntoResponse for Standing {
     fn into_response(self) -> Response {
         (self.status(), Json(self)).into_response()
+    }
+}
+
+/// Why there is none.
+pub(crate) enum Failed {
+    /// The caller is told.
+    Told(Problem),
+    /// The caller is told nothing: the connection is cut.
+    Cut,
+}
+
+impl From<Problem> for Failed {
+    fn from(problem: Problem) -> Failed {
+        Failed::Told(problem)
+    }
+}
+
+impl IntoResponse for Failed {
+    fn into_response(self) -> Response {
+        match self {
+            Failed::Told(problem) => problem.into_response(),
+            Failed::Cut => {
+                let unseen = (StatusCode::INTERNAL_SERVER_ERROR, Extension(CutConnection));
+                unseen.into_response()
+            }
+        }
     }
 }
 

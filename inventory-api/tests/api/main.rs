@@ -2,6 +2,9 @@
 
 mod batch;
 mod by_order;
+mod dying;
+mod gremlin;
+mod gremlin_batch;
 mod hardship;
 mod reservations;
 mod stock;

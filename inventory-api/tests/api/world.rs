@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use clap::Parser;
+use edge::CutConnection;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use http_body::Frame;
 use http_body_util::BodyExt;
 use inventory_api::{Config, Deps, InventoryApi};
 use schema_inventory::audit::find_imbalances;
@@ -28,6 +30,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
+    /// The connection would have been cut: before the head, or in the middle of the body.
+    pub(crate) was_cut: bool,
 }
 
 #[derive(Parser)]
@@ -39,6 +43,19 @@ struct Defaults {
 impl World {
     pub(crate) async fn with_stock(items: &[(&str, i64)]) -> World {
         World::configured(defaults(), items).await
+    }
+
+    /// One in which the gremlin is allowed, and off.
+    pub(crate) async fn with_gremlin(items: &[(&str, i64)]) -> World {
+        let config = Config { gremlin_enabled: Some(true), ..defaults() };
+        World::configured(config, items).await
+    }
+
+    /// The same database behind another instance of the service.
+    pub(crate) fn replica(&self) -> Replica {
+        let config = Config { gremlin_enabled: Some(true), ..defaults() };
+        let deps = Deps { db: self.database.db.clone(), metrics: None };
+        Replica(InventoryApi::start(config, deps).router())
     }
 
     pub(crate) async fn configured(config: Config, items: &[(&str, i64)]) -> World {
@@ -58,8 +75,7 @@ impl World {
 
     /// A request to be completed; it is sent when it is awaited.
     pub(crate) fn send(&self, method: Method, path: &str) -> Sending {
-        let request = Request::builder().method(method).uri(path);
-        Sending { router: self.router.clone(), request }
+        Sending::to(&self.router, method, path)
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -99,12 +115,26 @@ impl World {
     }
 }
 
+/// Another instance of the service.
+pub(crate) struct Replica(Router);
+
+impl Replica {
+    pub(crate) fn send(&self, method: Method, path: &str) -> Sending {
+        Sending::to(&self.0, method, path)
+    }
+}
+
 pub(crate) struct Sending {
     router: Router,
     request: http::request::Builder,
 }
 
 impl Sending {
+    fn to(router: &Router, method: Method, path: &str) -> Sending {
+        let request = Request::builder().method(method).uri(path);
+        Sending { router: router.clone(), request }
+    }
+
     pub(crate) fn header(mut self, name: &str, value: impl TryInto<HeaderValue>) -> Sending {
         let value = value.try_into().ok().expect("a header value");
         self.request = self.request.header(name, value);
@@ -129,10 +159,17 @@ impl Sending {
 
 async fn finish(router: Router, request: Request<Body>) -> Answer {
     let response = router.oneshot(request).await.expect("infallible");
-    let (parts, body) = response.into_parts();
-    let body = body.collect().await.expect("a whole body").to_bytes();
-    let text = String::from_utf8(body.to_vec()).expect("UTF-8");
-    Answer { status: parts.status.as_u16(), headers: parts.headers, text }
+    let (parts, mut body) = response.into_parts();
+    let mut was_cut = parts.extensions.get::<CutConnection>().is_some();
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        match frame.map(Frame::into_data) {
+            Ok(data) => bytes.extend_from_slice(&data.expect("no trailers")),
+            Err(_) => was_cut = true,
+        }
+    }
+    let text = String::from_utf8(bytes).expect("UTF-8");
+    Answer { status: parts.status.as_u16(), headers: parts.headers, text, was_cut }
 }
 
 impl Answer {

@@ -63,6 +63,7 @@ impl Services {
             metrics: Some(metrics.clone()),
             inventory_url: Some(relay_config.inventory_service_url.clone()),
         };
+        let inventory_config = up.inventory_api.with_gremlin_on_loopback();
         let inventory_deps =
             inventory_api::Deps { db: databases.inventory, metrics: Some(metrics.clone()) };
         let relay = Relay::new(relay_config, databases.relay, hints, Reach::ThisProcess)?;
@@ -70,7 +71,7 @@ impl Services {
         Ok(Services {
             inventory_api: Running::start("inventory-api", ended.clone(), |stop| async move {
                 let listener = listeners.inventory_api;
-                inventory_api::serve(up.inventory_api, inventory_deps, listener, stop).await;
+                inventory_api::serve(inventory_config, inventory_deps, listener, stop).await;
                 Ok(())
             }),
             relay: Running::start("relay", ended.clone(), |stop| {
