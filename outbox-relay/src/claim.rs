@@ -101,10 +101,20 @@ pub async fn claim(
         })
         .await?;
     if claimed.locked > 0 {
-        let takeovers = claimed.calls.iter().filter(|call| call.taken_over).count();
-        metrics::claimed(claimed.locked, takeovers);
+        count(&claimed);
     }
     Ok(claimed)
+}
+
+fn count(claimed: &Claimed) {
+    metrics::claimed(claimed.locked);
+    metrics::moved(claimed.moved.iter().map(|(decided, _)| decided));
+    for call in claimed.calls.iter().filter(|call| call.taken_over) {
+        let of_call = |moved: &&Moved| moved.order_id == call.loaded.order_id;
+        if let Some(moved) = claimed.moved.iter().map(|(_, moved)| moved).find(of_call) {
+            metrics::taken_over(call, moved);
+        }
+    }
 }
 
 async fn lock(

@@ -1,6 +1,7 @@
 //! What a relay decides, as functions over data. No clock, no chance, no IO: the shell around it is
 //! `claim`, `drive` and `record`, and the simulations run these same functions over a store in memory.
 
+use chrono::{DateTime, Utc};
 use saga::{Claim, Effect, Event, QueueReason, Transition, plan, transition};
 use schema_orders::orders::Line;
 use schema_orders::outbox::ClaimedSaga;
@@ -24,6 +25,10 @@ pub struct Call {
     pub time_left_ms: u64,
     /// Whether the saga comes from a relay that fell silent.
     pub taken_over: bool,
+    /// When the order was acknowledged, by the database's clock.
+    pub ordered_at: DateTime<Utc>,
+    /// When the saga last moved before it was claimed, by the same clock.
+    pub last_moved_at: DateTime<Utc>,
 }
 
 /// What the core says to a claim.
@@ -52,7 +57,8 @@ pub struct OnEvent {
 
 /// Claims a saga whose message is locked: under a new epoch, with the intent to call on record.
 pub fn on_claim(relay: i64, claimed: ClaimedSaga) -> Decided {
-    let ClaimedSaga { loaded, claim, time_left_ms, lines, traceparent, .. } = claimed;
+    let ClaimedSaga { loaded, claim, time_left_ms, lines, traceparent, created_at, last_moved_at } =
+        claimed;
     let event = Event::Claimed { time_left_ms, claim };
     let (saga, effects) = match transition(&plan::ORDER, &loaded.saga, &event) {
         Ok(Transition::Moved(saga, effects)) => (saga, effects),
@@ -65,7 +71,16 @@ pub fn on_claim(relay: i64, claimed: ClaimedSaga) -> Decided {
         decided.outbox = OutboxChange::Own { relay };
         let taken_over = claim == Claim::Takeover;
         let loaded = LoadedSaga { saga, version: loaded.version + 1, epoch, ..loaded };
-        Call { loaded, effect, lines, traceparent, time_left_ms, taken_over }
+        Call {
+            loaded,
+            effect,
+            lines,
+            traceparent,
+            time_left_ms,
+            taken_over,
+            ordered_at: created_at,
+            last_moved_at,
+        }
     });
     Decided::Moves { decided, call }
 }

@@ -83,7 +83,6 @@ impl Driver {
             if is_retry(&call)
                 && let Err(retry_in_ms) = self.gate.withdraw_retry()
             {
-                metrics::retry_refused();
                 refused.push(self.put_off(call, QueueReason::Throttled, retry_in_ms));
                 continue;
             }
@@ -224,8 +223,12 @@ impl Driver {
     async fn store(&self, call: &Call, event: Event, took: Option<Duration>) -> Option<Call> {
         let OnEvent { moves, next } = on_event(self.relay, call, event)?;
         let took_ms = took.map(|took| i32::try_from(took.as_millis()).unwrap_or(i32::MAX));
+        let state = moves.saga.state;
         match self.recorder.record(Move { took_ms, ..moves }).await {
-            Recorded::Stored(_) => next,
+            Recorded::Stored(stored) => {
+                metrics::outcome_stored(call, state, &stored);
+                next
+            }
             Recorded::Fenced | Recorded::Dropped => None,
         }
     }

@@ -40,6 +40,8 @@ pub struct GateSnapshot {
     pub breaker: Statistics,
     /// The retry budget's totals.
     pub retries: RetryTotals,
+    /// Retries it would grant now.
+    pub retries_ready: u32,
     /// The drain under way, as it was started; the backlog left is the caller's to count.
     pub draining: bool,
 }
@@ -172,6 +174,7 @@ impl Gate {
         GateSnapshot {
             breaker: state.breaker.statistics(now_ms),
             retries: state.budget.totals(),
+            retries_ready: state.budget.balance(now_ms),
             draining: state.drain.is_some(),
         }
     }

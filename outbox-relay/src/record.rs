@@ -141,12 +141,12 @@ async fn store(
 fn in_order(moves: &[Move], stored: Vec<Moved>) -> Vec<Recorded> {
     let mut by_order: std::collections::HashMap<_, _> =
         stored.into_iter().map(|moved| (moved.order_id, moved)).collect();
+    metrics::moved(moves.iter().filter(|decided| by_order.contains_key(&decided.order_id)));
     let recorded = moves.iter().map(|decided| {
         let Some(moved) = by_order.remove(&decided.order_id) else {
             metrics::fenced("version");
             return Recorded::Fenced;
         };
-        metrics::moved(decided.saga.state.name());
         Recorded::Stored(moved)
     });
     recorded.collect()

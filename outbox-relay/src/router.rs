@@ -7,13 +7,15 @@ use edge::health::{self, HealthReport, Need};
 use edge::{MetricsHandle, Shell, metrics_route};
 
 use crate::gate::GateSnapshot;
+use crate::metrics;
 use crate::work_loop::Relay;
 
 /// The routes of one relay.
-pub fn router(relay: Relay, metrics: MetricsHandle) -> Router {
+pub fn router(relay: Relay, handle: MetricsHandle) -> Router {
     let measured = relay.clone();
     let refresh = move || {
         let relay = measured.clone();
+        metrics::show_gate(&relay.gate().snapshot());
         // The gauges lag one scrape behind rather than hold this one up.
         tokio::spawn(async move { relay.measure().await });
     };
@@ -25,7 +27,7 @@ pub fn router(relay: Relay, metrics: MetricsHandle) -> Router {
         .route("/api/gate/isolate", post(isolate))
         .route("/api/gate/close", post(close))
         .with_state(relay)
-        .route("/metrics", metrics_route(metrics, refresh));
+        .route("/metrics", metrics_route(handle, refresh));
     edge::wrap(routes, Shell::new("relay"))
 }
 

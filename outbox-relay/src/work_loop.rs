@@ -109,6 +109,7 @@ pub async fn serve(
 impl Relay {
     /// A relay that has not started yet.
     pub fn new(config: Config, db: Db, hints: Hints, reach: Reach) -> Result<Self, RelayError> {
+        metrics::describe();
         let inventory = Arc::new(Inventory::new(&config)?);
         let gate = Gate::new(&config, rand::random());
         Ok(Self {
@@ -142,7 +143,7 @@ impl Relay {
         let depth = self.db.read(|c| Box::pin(outbox::measure_depth(c))).await?;
         let waiting = u64::try_from(depth.waiting).unwrap_or(0);
         let estimate = self.gate.drain_estimate(waiting);
-        metrics::depth(&depth, estimate.map_or(0.0, |e| e.done_in_ms as f64 / 1_000.0));
+        metrics::drain_estimate(estimate.map_or(0.0, |e| e.done_in_ms as f64 / 1_000.0));
         Ok(depth)
     }
 }

@@ -5,6 +5,7 @@
 //! Start at [`orders::insert_orders`], then [`outbox::claim_fresh`], then [`sagas::store_moves`].
 
 pub mod audit;
+pub mod board;
 pub mod bulk;
 pub mod health;
 pub mod hints;

@@ -32,6 +32,8 @@ pub struct ClaimedSaga {
     pub traceparent: Option<String>,
     /// When the order was acknowledged.
     pub created_at: DateTime<Utc>,
+    /// When the saga last moved.
+    pub last_moved_at: DateTime<Utc>,
 }
 
 struct Row {
@@ -52,6 +54,7 @@ struct Row {
     epoch: i64,
     deadline_at: DateTime<Utc>,
     time_left_ms: i64,
+    last_moved_at: DateTime<Utc>,
 }
 
 impl TryFrom<Row> for ClaimedSaga {
@@ -82,6 +85,7 @@ impl TryFrom<Row> for ClaimedSaga {
             lines: row.lines.0,
             traceparent: row.traceparent,
             created_at: row.created_at,
+            last_moved_at: row.last_moved_at,
         })
     }
 }
@@ -106,7 +110,8 @@ pub async fn lock_fresh(
         select outbox.order_id, owner, lines as "lines: Json<Vec<Line>>", traceparent,
             orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
             reservation_id, version, epoch, deadline_at,
-            greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!"
+            greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!",
+            updated_at as last_moved_at
         from outbox
         join sagas on sagas.order_id = outbox.order_id
         join orders on orders.id = outbox.order_id
@@ -132,7 +137,8 @@ pub async fn lock_due(connection: &mut PgConnection, limit: i64) -> sqlx::Result
         select outbox.order_id, owner, lines as "lines: Json<Vec<Line>>", traceparent,
             orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
             reservation_id, version, epoch, deadline_at,
-            greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!"
+            greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!",
+            updated_at as last_moved_at
         from outbox
         join sagas on sagas.order_id = outbox.order_id
         join orders on orders.id = outbox.order_id
@@ -163,7 +169,8 @@ pub async fn lock_orphaned(
         select outbox.order_id, owner, lines as "lines: Json<Vec<Line>>", traceparent,
             orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
             reservation_id, version, epoch, deadline_at,
-            greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!"
+            greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!",
+            updated_at as last_moved_at
         from outbox
         join sagas on sagas.order_id = outbox.order_id
         join orders on orders.id = outbox.order_id
@@ -205,7 +212,8 @@ pub async fn lock_lost(
         select outbox.order_id, owner, lines as "lines: Json<Vec<Line>>", traceparent,
             orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
             reservation_id, version, epoch, deadline_at,
-            greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!"
+            greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!",
+            updated_at as last_moved_at
         from outbox
         join sagas on sagas.order_id = outbox.order_id
         join orders on orders.id = outbox.order_id
