@@ -4,6 +4,7 @@
 //! mean something. After every kill the same is asked: does each acknowledged order settle, is stock taken exactly
 //! once, is nothing stuck?
 
+mod given_databases;
 mod inventory_down;
 mod newcomer;
 mod power_cut;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use simulations::checker::Subject;
 use tempfile::TempDir;
 
-use super::{Api, Process, free_port};
+use super::{Api, Process, Signal, free_port};
 
 /// The first start makes a new database.
 const START_MAX: Duration = Duration::from_mins(1);
@@ -50,6 +50,11 @@ impl Up {
             self.settings.retain(|(known, _)| *known != name);
             self.settings.push((name, value.to_owned()));
         }
+    }
+
+    /// Whether it has a database server of its own.
+    pub(crate) fn has_data(&self) -> bool {
+        Path::new(&data_dir(&self.directory)).exists()
     }
 
     pub(crate) fn process(&self, arguments: &[&str]) -> Process {
@@ -101,10 +106,24 @@ impl Apart {
         text.lines().next().and_then(|line| line.parse().ok()).expect("its first line is the pid")
     }
 
-    /// Stops the databases.
-    pub(crate) fn stop(self) {
-        let (status, _, log) = self.postgres.interrupt();
-        assert!(status.success(), "{status}\n{log}");
+    /// Stops the databases for a while.
+    pub(crate) fn stop_databases(&mut self) {
+        self.postgres.signal(Signal::Interrupt);
+        let status = self.postgres.wait();
+        assert!(status.success(), "{status}\n{}", self.postgres.log());
+    }
+
+    /// They are where they were.
+    pub(crate) fn start_databases(&mut self) {
+        let settings = data_setting(&self.directory);
+        self.postgres = Process::start(self.directory.path(), &["postgres"], &settings);
+        let found = subject(&self.postgres);
+        assert_eq!(found.orders_url, self.subject.orders_url);
+    }
+
+    /// Stops the databases for good.
+    pub(crate) fn stop(mut self) {
+        self.stop_databases();
     }
 
     fn service(&self, name: &str, mut settings: Vec<(&'static str, String)>) -> Process {
