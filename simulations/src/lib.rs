@@ -1,5 +1,7 @@
 //! Seeded faulty worlds, crash-restart runs and the invariant checker.
 
+pub mod bench;
 pub mod checker;
 pub mod load;
 pub mod model;
+pub mod stack;

@@ -82,6 +82,12 @@ pub async fn read_counters(connection: &mut PgConnection) -> sqlx::Result<Counte
     })
 }
 
+/// Tells the planner what is in the tables: after they were filled in bulk.
+pub async fn analyze(connection: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::raw_sql("vacuum analyze").execute(connection).await?;
+    Ok(())
+}
+
 /// Where a server spends its time, by `pg_stat_statements`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StatementCost {

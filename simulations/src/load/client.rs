@@ -108,7 +108,9 @@ impl Client {
         while order.tries < tries_max {
             order.tries += 1;
             self.recorder.requested(order.tries);
+            let sent = Instant::now();
             let answer = self.send().await;
+            self.recorder.answered(sent.elapsed());
             let wait = match answer {
                 Err(_) => None,
                 Ok(answer) => match self.read(order, &answer) {

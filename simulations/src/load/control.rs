@@ -80,7 +80,8 @@ impl Control {
         }
     }
 
-    pub(super) async fn stopped(&self) {
+    /// Waits until it is stopped, by whomever.
+    pub async fn stopped(&self) {
         let mut phases = self.phase.subscribe();
         let stopped = phases.wait_for(|phase| *phase == Phase::Stopped).await;
         stopped.expect("the sender is held by self");

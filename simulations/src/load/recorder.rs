@@ -54,6 +54,7 @@ struct Inner {
     orders_max: usize,
     ledger: Ledger,
     latency: Histogram<u64>,
+    answers: Histogram<u64>,
     settled: u64,
     width: Duration,
     slice: Slice,
@@ -70,6 +71,7 @@ impl Recorder {
             orders_max: plan.orders_max.map_or(usize::MAX, |orders| orders as usize),
             ledger: Ledger::new(plan.run),
             latency: histogram(3),
+            answers: histogram(3),
             settled: 0,
             width: plan.slice.max(Duration::from_millis(10)),
             slice: Slice::default(),
@@ -106,6 +108,11 @@ impl Recorder {
             count(&self.live.retries);
             self.inner.borrow_mut().slice.retries += 1;
         }
+    }
+
+    /// One POST was answered, or given up, after this time.
+    pub(super) fn answered(&self, took: Duration) {
+        self.inner.borrow_mut().answers.saturating_record(microseconds(took));
     }
 
     /// An answer named the order and its state: both are held against what was said before.
@@ -158,6 +165,7 @@ impl Recorder {
                 .saturating_sub(inner.warm_up),
             elapsed: now.saturating_duration_since(inner.started),
             latency: inner.latency.clone(),
+            answers: inner.answers.clone(),
             settled: inner.settled,
             slices: std::mem::take(&mut inner.slices),
             slice: inner.width,
@@ -197,7 +205,7 @@ impl Inner {
                 return;
             }
         }
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let micros = microseconds(took);
         self.slice_latency.saturating_record(micros);
         let began = order.intended.saturating_duration_since(self.started);
         if began >= self.warm_up {
@@ -226,6 +234,10 @@ fn histogram(significant_digits: u8) -> Histogram<u64> {
 
 fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Relaxed);
+}
+
+fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn milliseconds(duration: Duration) -> u32 {

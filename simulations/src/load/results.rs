@@ -16,6 +16,8 @@ pub struct Results {
     pub ledger: Ledger,
     /// From (intended) start to settled, in microseconds, of orders that began after the warm-up.
     pub latency: Histogram<u64>,
+    /// From each POST to its answer, or to when it was given up, in microseconds.
+    pub answers: Histogram<u64>,
     /// Orders settled after the warm-up and before the stop.
     pub settled: u64,
     /// The time those were settled in.

@@ -1,0 +1,128 @@
+//! What `valerix bench` can be told.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::workload::Workload;
+use crate::stack::Layout;
+
+/// Measures one of the workloads W1 to W11 on a stack of its own.
+#[derive(clap::Args, Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "these are the flags of a command line")]
+pub struct Options {
+    /// Which.
+    #[arg(value_enum)]
+    pub workload: Workload,
+    /// How long each load is measured, in seconds, after its warm-up. Default: 20; 1 to 86400.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub seconds: u64,
+    /// Clients of a closed loop; may be given several times. Default: 64 and 256.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub clients: Vec<u32>,
+    /// How often everything is measured; medians are told. Default: 1; 1 to 20.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub rounds: u32,
+    /// All services in one process, or one process for each.
+    #[arg(long, value_enum, default_value_t = LayoutChoice::Together)]
+    pub layout: LayoutChoice,
+    /// Orders per second of an open loop. Default: half of what the closed loop reaches.
+    #[arg(long)]
+    pub rate: Option<f64>,
+    /// Finished orders in the tables (w5). Default: 10000000, and 1000000 with --short.
+    #[arg(long, value_parser = clap::value_parser!(i64).range(1..=100_000_000))]
+    pub past_orders: Option<i64>,
+    /// A few seconds of everything: shows that it works, not how fast it is.
+    #[arg(long)]
+    pub short: bool,
+    /// Leave the reference out, and with it every ratio.
+    #[arg(long)]
+    pub no_reference: bool,
+    /// Count what each SQL statement costs. Slows everything down a little.
+    #[arg(long)]
+    pub statements: bool,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// Draw throughput and latency over time into this file.
+    #[arg(long)]
+    pub svg: Option<PathBuf>,
+    /// Where the stack gets its directory. Default: the system's directory for temporary files.
+    #[arg(long)]
+    pub room: Option<PathBuf>,
+    /// Keep that directory.
+    #[arg(long)]
+    pub keep: bool,
+    /// The binary that is measured. Default: this one.
+    #[arg(long)]
+    pub binary: Option<PathBuf>,
+    /// Setting of every service's environment, NAME=VALUE; may be given several times.
+    #[arg(long = "with", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub environment: Vec<(String, String)>,
+    /// Setting of the Postgres server, NAME=VALUE; may be given several times.
+    #[arg(long = "postgres", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub postgres: Vec<(String, String)>,
+    /// Seed of baskets and arrivals.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// Which processes there are.
+#[derive(clap::ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LayoutChoice {
+    /// `valerix up`.
+    Together,
+    /// One order service, one relay, one inventory service.
+    Apart,
+}
+
+impl Options {
+    /// How long each load is measured.
+    pub(super) fn duration(&self) -> Duration {
+        Duration::from_secs(if self.short { self.seconds.min(3) } else { self.seconds })
+    }
+
+    /// How long each half of a reference takes.
+    pub(super) fn reference_duration(&self) -> Duration {
+        Duration::from_secs(if self.short { 1 } else { 8 })
+    }
+
+    pub(super) fn client_counts(&self) -> Vec<usize> {
+        match (self.clients.as_slice(), self.short) {
+            ([], true) => vec![64],
+            ([], false) => vec![64, 256],
+            (given, _) => given.iter().map(|clients| *clients as usize).collect(),
+        }
+    }
+
+    pub(super) fn past_orders(&self) -> i64 {
+        self.past_orders.unwrap_or(if self.short { 1_000_000 } else { 10_000_000 })
+    }
+
+    /// W7 and W8 need processes that can be told apart.
+    pub(super) fn layout(&self) -> Layout {
+        match (self.layout, self.workload) {
+            (LayoutChoice::Apart, _) | (_, Workload::W7 | Workload::W8) => {
+                Layout::Apart { order_apis: 1, relays: 1 }
+            }
+            (LayoutChoice::Together, _) => Layout::Together,
+        }
+    }
+
+    pub(super) fn room(&self) -> PathBuf {
+        self.room.clone().unwrap_or_else(std::env::temp_dir)
+    }
+
+    pub(super) fn binary(&self) -> anyhow::Result<PathBuf> {
+        match &self.binary {
+            Some(binary) => Ok(binary.clone()),
+            None => std::env::current_exe().context("this program does not know where it is"),
+        }
+    }
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
