@@ -2,6 +2,7 @@
 
 mod batch;
 mod by_order;
+mod contention;
 mod dying;
 mod gremlin;
 mod gremlin_batch;
