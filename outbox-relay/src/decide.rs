@@ -25,6 +25,8 @@ pub struct Call {
     pub time_left_ms: u64,
     /// Whether the saga comes from a relay that fell silent.
     pub taken_over: bool,
+    /// Whether it went out before under this very intent, without an answer of its own.
+    pub resent: bool,
     /// When the order was acknowledged, by the database's clock.
     pub ordered_at: DateTime<Utc>,
     /// When the saga last moved before it was claimed, by the same clock.
@@ -78,6 +80,7 @@ pub fn on_claim(relay: i64, claimed: ClaimedSaga) -> Decided {
             traceparent,
             time_left_ms,
             taken_over,
+            resent: false,
             ordered_at: created_at,
             last_moved_at,
         }
@@ -87,6 +90,11 @@ pub fn on_claim(relay: i64, claimed: ClaimedSaga) -> Decided {
 
 /// Decides on what became of a call. `None`: nothing to do.
 pub fn on_event(relay: i64, call: &Call, event: Event) -> Option<OnEvent> {
+    let event = match event {
+        // That it was not executed this time says nothing of the time before.
+        Event::CallNotExecuted { jitter, .. } if call.resent => Event::CallUnknown { jitter },
+        event => event,
+    };
     let (saga, effects) = match transition(&plan::ORDER, &call.loaded.saga, &event) {
         Ok(Transition::Moved(saga, effects)) => (saga, effects),
         Ok(Transition::Ignored(why)) => {
@@ -104,7 +112,7 @@ pub fn on_event(relay: i64, call: &Call, event: Event) -> Option<OnEvent> {
         // It goes on holding the saga.
         moves.outbox = OutboxChange::Keep;
         let loaded = LoadedSaga { saga, version: call.loaded.version + 1, ..call.loaded.clone() };
-        Call { loaded, effect, ..call.clone() }
+        Call { loaded, effect, resent: false, ..call.clone() }
     });
     Some(OnEvent { moves, next })
 }
@@ -153,3 +161,6 @@ fn call_of(effects: &[Effect]) -> Option<Effect> {
     };
     effects.iter().find(is_call).copied()
 }
+
+#[cfg(test)]
+mod tests;

@@ -142,10 +142,11 @@ impl Driver {
             }
         }
         match whole {
-            // The service knows single calls only: this batch goes again that way.
+            // The service knows single calls only, or a proxy said so in its place after the batch
+            // was executed: its calls go again, one by one.
             Err(None) => {
-                let again = waiting.into_values().map(|(call, _)| self.run_alone(call));
-                join_all(again).await;
+                let again = waiting.into_values().map(|(call, _)| Call { resent: true, ..call });
+                join_all(again.map(|call| self.run_alone(call))).await;
             }
             ended => {
                 // What has no answer of its own: the stream was cut, or the whole was refused.

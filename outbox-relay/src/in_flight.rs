@@ -1,16 +1,18 @@
 //! The sagas that this relay knows it holds. What it owns and does not know of is a claim whose commit
 //! got no answer, and is swept up.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex};
 
 use uuid::Uuid;
 
 use crate::metrics;
 
-/// The order ids a relay holds now. Cheap to clone.
+/// The order ids a relay holds now, and how often: a saga that was put off can be claimed again while
+/// the batch it first came with is still under way. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct InFlight(Arc<Mutex<HashSet<Uuid>>>);
+pub struct InFlight(Arc<Mutex<HashMap<Uuid, u32>>>);
 
 /// Lets go of what it holds when it is dropped.
 pub struct Held {
@@ -23,7 +25,9 @@ impl InFlight {
     pub fn hold(&self, order_ids: impl Iterator<Item = Uuid>) -> Held {
         let order_ids: Vec<Uuid> = order_ids.collect();
         let mut held = self.0.lock().expect("nothing panics under this lock");
-        held.extend(&order_ids);
+        for id in &order_ids {
+            *held.entry(*id).or_default() += 1;
+        }
         metrics::in_flight(held.len());
         Held { in_flight: self.clone(), order_ids }
     }
@@ -40,7 +44,7 @@ impl InFlight {
 
     /// Which ones.
     pub fn ids(&self) -> Vec<Uuid> {
-        self.0.lock().expect("nothing panics under this lock").iter().copied().collect()
+        self.0.lock().expect("nothing panics under this lock").keys().copied().collect()
     }
 }
 
@@ -48,7 +52,12 @@ impl Drop for Held {
     fn drop(&mut self) {
         let mut held = self.in_flight.0.lock().expect("nothing panics under this lock");
         for id in &self.order_ids {
-            held.remove(id);
+            if let Entry::Occupied(mut times) = held.entry(*id) {
+                *times.get_mut() -= 1;
+                if *times.get() == 0 {
+                    times.remove();
+                }
+            }
         }
         metrics::in_flight(held.len());
     }
@@ -64,6 +73,18 @@ mod tests {
         let held = in_flight.hold([Uuid::from_u128(1), Uuid::from_u128(2)].into_iter());
         assert_eq!(in_flight.len(), 2);
         drop(held);
+        assert!(in_flight.is_empty());
+    }
+
+    #[test]
+    fn what_is_held_twice_stays_held_when_one_lets_go() {
+        let in_flight = InFlight::default();
+        let order_id = Uuid::from_u128(1);
+        let batch = in_flight.hold([order_id, Uuid::from_u128(2)].into_iter());
+        let again = in_flight.hold([order_id].into_iter());
+        drop(batch);
+        assert_eq!(in_flight.ids(), [order_id]);
+        drop(again);
         assert!(in_flight.is_empty());
     }
 }

@@ -112,7 +112,8 @@ pub fn whole_batch(status: u16, retry_after_ms: Option<u64>, body: &[u8]) -> Ans
 pub fn is_unknown_call(status: u16, body: &[u8]) -> bool {
     match status {
         404 => problem_code(body).is_none_or(|code| code == "not-found"),
-        405 | 501 => true,
+        // Nor does one that takes no body this long take batches.
+        405 | 413 | 501 => true,
         _ => false,
     }
 }

@@ -1,0 +1,50 @@
+use super::*;
+use saga::{Doubt, Saga, State};
+
+fn claimed() -> Call {
+    let saga = Saga::new(Uuid::from_u128(2));
+    let at = DateTime::UNIX_EPOCH;
+    let order_id = Uuid::from_u128(1);
+    let claimed = ClaimedSaga {
+        loaded: LoadedSaga { order_id, saga, version: 1, epoch: 0, deadline_at: at },
+        claim: Claim::Free,
+        time_left_ms: 1_000,
+        lines: vec![],
+        traceparent: None,
+        created_at: at,
+        last_moved_at: at,
+    };
+    match on_claim(7, claimed) {
+        Decided::Moves { call: Some(call), .. } => call,
+        other => panic!("a new saga is called for: {other:?}"),
+    }
+}
+
+fn refused(call: &Call) -> State {
+    let reason = QueueReason::Backoff;
+    let event = Event::CallNotExecuted { reason, retry_after_ms: None, jitter: 0 };
+    on_event(7, call, event).expect("it waits").moves.saga.state
+}
+
+#[test]
+fn a_call_that_was_refused_leaves_no_doubt() {
+    let state = refused(&claimed());
+    assert_eq!(state, State::Queued { reason: QueueReason::Backoff, doubt: Doubt::Certain });
+}
+
+/// Found by the simulations, seed 79133: a proxy said 404 to a batch that had been executed, the
+/// single call after it was refused, and the order waited as if nothing could be held for it.
+#[test]
+fn a_call_that_was_sent_before_stays_in_doubt_when_it_is_refused() {
+    let call = Call { resent: true, ..claimed() };
+    let state = refused(&call);
+    assert_eq!(state, State::Queued { reason: QueueReason::Backoff, doubt: Doubt::InDoubt });
+}
+
+#[test]
+fn what_follows_a_call_is_a_call_of_its_own() {
+    let claim = claimed();
+    assert_eq!(claim.loaded.epoch, 1);
+    assert_eq!(claim.loaded.version, 2);
+    assert!(!claim.resent && !is_retry(&claim));
+}
