@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod checker;
+pub mod contract;
 pub mod load;
 pub mod model;
 pub mod stack;
