@@ -18,7 +18,8 @@ pub struct BreakerConfig {
     pub slow_percent: u32,
     /// The first open time. Default 10 s.
     pub open_ms: u64,
-    /// The longest open time, before jitter. Default 120 s.
+    /// The longest open time, before jitter. Default 15 s: what waits must not wait much longer than the
+    /// fault lasts.
     pub open_max_ms: u64,
     /// Jitter added to an open time, in percent of it. Default 25.
     pub open_jitter_percent: u32,
@@ -41,7 +42,7 @@ impl Default for BreakerConfig {
             slow_call_ms: 2_000,
             slow_percent: 80,
             open_ms: 10_000,
-            open_max_ms: 120_000,
+            open_max_ms: 15_000,
             open_jitter_percent: 25,
             permits_first: 1,
             permits_max: 4,
