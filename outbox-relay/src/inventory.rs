@@ -142,7 +142,9 @@ impl Inventory {
             .header("Saga-Epoch", epoch)
             .timeout(self.call_timeout);
         match Self::send(request).await {
-            Ok((status, retry_after_ms, body)) => classify::release(status, retry_after_ms, &body),
+            Ok((status, retry_after_ms, body)) => {
+                classify::release(reservation_id, status, retry_after_ms, &body)
+            }
             Err(answer) => answer,
         }
     }

@@ -94,10 +94,17 @@ pub fn reserve(id: Uuid, status: u16, retry_after_ms: Option<u64>, body: &[u8]) 
 }
 
 /// The answer to a release.
-pub fn release(status: u16, retry_after_ms: Option<u64>, body: &[u8]) -> Answer {
+pub fn release(id: Uuid, status: u16, retry_after_ms: Option<u64>, body: &[u8]) -> Answer {
     let code = problem_code(body);
     match (status, code.as_deref()) {
-        (200 | 204, _) => Answer::Done,
+        (204, _) if body.is_empty() => Answer::Done,
+        // An order ends on this word: a page that something in between shows for a success will not do.
+        (200, _) => match serde_json::from_slice::<ReservationBody>(body) {
+            Ok(released) if released.reservation_id == id && released.state == "released" => {
+                Answer::Done
+            }
+            _ => Answer::Unknown,
+        },
         (412, Some("stale-epoch")) => Answer::Stale,
         _ => otherwise(status, retry_after_ms, code),
     }

@@ -62,3 +62,17 @@ fn a_refused_batch_is_no_entrys_answer() {
     assert!(is_unknown_call(405, b""));
     assert!(!is_unknown_call(404, problem("unknown-item").as_bytes()));
 }
+
+/// Found by the simulations, seed 2713: a proxy's page with status 200 ended a release that never
+/// reached inventory, and a failed order held stock for ever.
+#[test]
+fn a_release_is_acknowledged_by_inventorys_own_words_only() {
+    let released = format!(r#"{{"reservation_id":"{ID}","state":"released"}}"#);
+    let held = format!(r#"{{"reservation_id":"{ID}","state":"held"}}"#);
+    let other = released.replace('5', "6");
+    assert_eq!(release(ID, 200, None, released.as_bytes()), Answer::Done);
+    assert_eq!(release(ID, 204, None, b""), Answer::Done);
+    for body in ["", "<html>welcome</html>", "{}", &held, &other] {
+        assert_eq!(release(ID, 200, None, body.as_bytes()), Answer::Unknown, "{body}");
+    }
+}
