@@ -1,9 +1,27 @@
 //! What the inventory service counts, under the seeds' names where they had one.
 
 use schema_inventory::Answer;
-use schema_inventory::decide::Movement;
+use schema_inventory::decide::{Kind, Movement};
+use schema_pg::describe_metrics;
 
+/// Everything the gremlin can do to a call.
+const CHAOS: [&str; 9] = [
+    "latency",
+    "crash_500",
+    "crash_503",
+    "crash_cut",
+    "crash_exit",
+    "lost_500",
+    "lost_cut",
+    "lost_exit",
+    "marked_order",
+];
+
+/// Says what each series means, and begins counting at zero: a counter that is not there until
+/// something happens cannot be told from one that nobody exports.
 pub(crate) fn describe() {
+    describe_metrics();
+    begin_at_zero();
     metrics::describe_counter!(
         "inventory_transactions_total",
         "movements of stock, by kind: reserve, release, commit"
@@ -24,6 +42,18 @@ pub(crate) fn describe() {
     );
 }
 
+fn begin_at_zero() {
+    for kind in CHAOS {
+        metrics::counter!("inventory_chaos_events_total", "kind" => kind).increment(0);
+    }
+    for kind in [Kind::Reserve, Kind::Release, Kind::Commit] {
+        metrics::counter!("inventory_transactions_total", "kind" => kind.as_str()).increment(0);
+    }
+    for answer in ["done", "rejected", "tombstoned", "stale_epoch"] {
+        metrics::counter!("inventory_answers_total", "answer" => answer).increment(0);
+    }
+}
+
 /// `kind` is one of a few fixed words.
 pub(crate) fn count_chaos(kind: &'static str) {
     metrics::counter!("inventory_chaos_events_total", "kind" => kind).increment(1);
@@ -34,7 +64,6 @@ pub(crate) fn show_chaos(is_on: bool) {
 }
 
 pub(crate) fn count_movements(movements: &[Movement]) {
-    use schema_inventory::decide::Kind;
     for kind in [Kind::Reserve, Kind::Release, Kind::Commit] {
         let count = movements.iter().filter(|movement| movement.kind == kind).count();
         if count > 0 {

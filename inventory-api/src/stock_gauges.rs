@@ -1,11 +1,11 @@
-//! `inventory_stock_level{item_id, kind}`: read from the database when somebody looks at the
+//! `inventory_stock_level{item_id, kind}`, and how the database is: read from the database when somebody looks at the
 //! metrics, shown at the next look. Nobody looks, nothing is asked; and a database that does not
 //! answer never keeps the metrics waiting.
 
 use std::sync::Arc;
 
 use schema_inventory::stock::{Item, list_items};
-use schema_pg::Db;
+use schema_pg::{Db, show_pool, show_vitals};
 use tokio::sync::Notify;
 
 /// The number of series must have a bound: items beyond it are in the stock list.
@@ -25,6 +25,8 @@ impl StockGauges {
     pub(crate) async fn show_when_asked(self, db: Db) {
         loop {
             self.0.notified().await;
+            show_pool(&db, "inventory-api");
+            show_vitals(&db, "inventory").await;
             let items =
                 db.read(|connection| Box::pin(list_items(connection, None, None, ITEMS_MAX))).await;
             match items {

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::Config;
+use crate::board_gauges::BoardGauges;
 use crate::health::InventoryProbe;
 use crate::intake::Intake;
 use crate::routes;
@@ -50,6 +51,7 @@ pub struct OrderApi {
     pub(crate) intake: Intake,
     pub(crate) settlement: Settlement,
     pub(crate) window: ResponseWindow,
+    pub(crate) board: BoardGauges,
     pub(crate) metrics: Option<MetricsHandle>,
     pub(crate) ready_health: HealthCache,
     pub(crate) health: HealthCache,
@@ -79,6 +81,8 @@ impl OrderApi {
         let spawn = |task| tasks.spawn(stop.clone().run_until_cancelled_owned(task));
         spawn(boxed(settlement.clone().follow_hints(hints.settled.subscribe())));
         spawn(boxed(settlement.clone().poll(db.clone())));
+        let board = BoardGauges::default();
+        spawn(boxed(board.clone().show_when_asked(db.clone())));
         if relay == RelayPlace::Elsewhere {
             let heard = settlement.look_now();
             spawn(boxed(listen_for_ever(db.clone(), SETTLED_CHANNEL, heard)));
@@ -94,6 +98,7 @@ impl OrderApi {
             intake,
             settlement,
             window: ResponseWindow::default(),
+            board,
             metrics,
             ready_health: HealthCache::default(),
             health: HealthCache::default(),

@@ -22,7 +22,7 @@ use crate::OrderApi;
 pub(crate) use self::inventory_probe::InventoryProbe;
 
 /// A relay silent for longer is not counted. They beat twice a second.
-const RELAY_SILENT_MAX_S: f64 = 5.0;
+pub(crate) const RELAY_SILENT_MAX_S: f64 = 5.0;
 
 pub(crate) async fn window(State(api): State<Arc<OrderApi>>) -> Json<WindowSnapshot> {
     Json(api.window.snapshot())

@@ -8,6 +8,7 @@
 //! waits for anything but the database.
 
 mod api;
+mod board_gauges;
 mod cancel;
 mod config;
 mod create;

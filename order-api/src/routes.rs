@@ -27,7 +27,10 @@ pub(crate) fn router(api: Arc<OrderApi>) -> Router {
         None => Shell::new(SERVICE),
     };
     if let Some(handle) = api.metrics.clone() {
-        let refresh = move || metrics::show_window(&api.window);
+        let refresh = move || {
+            metrics::show_window(&api.window);
+            api.board.look_again();
+        };
         routes = routes.route("/metrics", metrics_route(handle, refresh));
     }
     wrap(routes, shell)

@@ -25,6 +25,7 @@ pub fn describe() {
         "until the backlog that the breaker held back is gone, at the rate it goes; 0: none"
     );
     describe_histogram!("relay_claim_rows", "sagas claimed in one statement");
+    schema_pg::describe_metrics();
     describe_gauge!("relay_sagas_in_flight", "sagas this relay holds");
     describe_counter!("relay_first_tries_total", "calls that were the first of their saga's step");
     describe_counter!(

@@ -16,6 +16,7 @@ pub fn router(relay: Relay, handle: MetricsHandle) -> Router {
     let refresh = move || {
         let relay = measured.clone();
         metrics::show_gate(&relay.gate().snapshot());
+        relay.show_pool();
         // The gauges lag one scrape behind rather than hold this one up.
         tokio::spawn(async move { relay.measure().await });
     };

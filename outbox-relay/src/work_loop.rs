@@ -138,6 +138,11 @@ impl Relay {
         self.hints.work.notify_one();
     }
 
+    /// Shows its connections to the database, for metrics.
+    pub(crate) fn show_pool(&self) {
+        schema_pg::show_pool(&self.db, "relay");
+    }
+
     /// Measures the work list, for metrics and people.
     pub async fn measure(&self) -> Result<outbox::Depth, DbError> {
         let depth = self.db.read(|c| Box::pin(outbox::measure_depth(c))).await?;

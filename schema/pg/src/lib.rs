@@ -15,6 +15,7 @@ mod held_snapshot;
 mod migrate;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod vitals;
 
 pub use batcher::{BatchConfig, BatchError, Batcher};
 pub use classify::{
@@ -30,3 +31,4 @@ pub use migrate::{MigrateError, is_migrated, migrate};
 pub use sqlx::PgConnection as DbConnection;
 /// What a query fails with. Crates without SQL of their own name it by this.
 pub use sqlx::{Error as DbError, PgConnection};
+pub use vitals::{Vitals, describe_metrics, read_vitals, show_pool, show_vitals};
