@@ -232,11 +232,23 @@ fn parse_with_default(mut line: Vec<OsString>) -> Result<Option<Asked>, clap::Er
 }
 
 fn parse_as_written(line: &[OsString]) -> Result<Option<Asked>, clap::Error> {
-    let mut known = Cli::command();
+    let mut known = named_by_variable(Cli::command());
     let matches = known.try_get_matches_from_mut(line)?;
     let settings = Settings::of(&known, &matches);
     let Cli { log, command } = Cli::from_arg_matches(&matches).map_err(|e| e.format(&mut known))?;
     Ok(command.map(|command| Asked { log, command, settings }))
+}
+
+/// Complaints about a value name the variable that it may have come from.
+fn named_by_variable(command: clap::Command) -> clap::Command {
+    let named = command.mut_args(|arg| match arg.get_env() {
+        Some(variable) => {
+            let variable = variable.to_string_lossy().into_owned();
+            arg.value_name(variable)
+        }
+        None => arg,
+    });
+    named.mut_subcommands(named_by_variable)
 }
 
 #[cfg(test)]

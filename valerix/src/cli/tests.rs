@@ -7,7 +7,15 @@ fn asked(line: &[&str]) -> Result<Asked, clap::Error> {
 
 #[test]
 fn the_command_line_is_consistent() {
-    Cli::command().debug_assert();
+    named_by_variable(Cli::command()).debug_assert();
+}
+
+#[test]
+fn a_complaint_about_a_value_names_its_variable() {
+    for line in [["up", "--order-api-listen", "localhost:1"], ["relay", "--drain-ms", "soon"]] {
+        let text = asked(&[&["valerix"], &line[..]].concat()).unwrap_err().to_string();
+        assert!(text.contains("ORDER_API_LISTEN") || text.contains("RELAY_DRAIN_MS"), "{text}");
+    }
 }
 
 #[test]
