@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Config(Config),
     /// Measure one workload on a stack of its own, and what its Postgres could do at most
     Bench(Box<simulations::bench::Options>),
+    /// Whether an inventory service of your own keeps the contract
+    ContractTest(simulations::contract::Options),
     /// Try to break it, and check that nothing was lost
     #[command(subcommand)]
     Simulate(Simulate),

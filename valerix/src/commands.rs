@@ -2,6 +2,7 @@
 
 mod bench;
 mod config_check;
+mod contract_test;
 mod inventory_api;
 mod migrate;
 mod order_api;
@@ -26,6 +27,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> anyhow::Result<
         Command::InventoryApi(asked) => inventory_api::run(*asked).await,
         Command::Relay(asked) => relay::run(*asked).await,
         Command::Bench(options) => bench::run(*options).await,
+        Command::ContractTest(options) => contract_test::run(&options).await,
         Command::Simulate(Simulate::Check(asked)) => simulate::check(&asked).await,
         Command::Config(Config::Check(up)) => config_check::run(&up, &settings).await,
     }
