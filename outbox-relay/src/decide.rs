@@ -89,12 +89,13 @@ pub fn on_claim(relay: i64, claimed: ClaimedSaga) -> Decided {
 }
 
 /// Decides on what became of a call. `None`: nothing to do.
-pub fn on_event(relay: i64, call: &Call, event: Event) -> Option<OnEvent> {
-    let event = match event {
+pub fn on_event(relay: i64, call: &Call, mut event: Event) -> Option<OnEvent> {
+    if call.resent
+        && let Event::CallNotExecuted { jitter, .. } = event
+    {
         // That it was not executed this time says nothing of the time before.
-        Event::CallNotExecuted { jitter, .. } if call.resent => Event::CallUnknown { jitter },
-        event => event,
-    };
+        event = Event::CallUnknown { jitter };
+    }
     let (saga, effects) = match transition(&plan::ORDER, &call.loaded.saga, &event) {
         Ok(Transition::Moved(saga, effects)) => (saga, effects),
         Ok(Transition::Ignored(why)) => {
