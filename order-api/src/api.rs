@@ -15,10 +15,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::Config;
 use crate::board_gauges::BoardGauges;
+use crate::desk::Desk;
 use crate::health::InventoryProbe;
 use crate::intake::Intake;
 use crate::routes;
+use crate::sagas::{GroupsAnswer, Recent, StatsAnswer};
 use crate::settlement::Settlement;
+use crate::staff::StaffAccess;
 
 /// What the service works with.
 pub struct Deps {
@@ -57,6 +60,10 @@ pub struct OrderApi {
     pub(crate) health: HealthCache,
     pub(crate) deep_health: HealthCache,
     pub(crate) inventory: Option<InventoryProbe>,
+    pub(crate) staff_access: StaffAccess,
+    pub(crate) desk: Desk,
+    pub(crate) stats: Recent<Arc<StatsAnswer>>,
+    pub(crate) groups: Recent<Arc<GroupsAnswer>>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -91,6 +98,7 @@ impl OrderApi {
         tasks.close();
         let intake = Intake::start(&config, db.clone(), hints.work.clone());
         let inventory = inventory_url.as_deref().map(InventoryProbe::new);
+        let (staff_access, desk) = (StaffAccess::decide(&config), Desk::new(db.clone()));
         Arc::new(OrderApi {
             config,
             db,
@@ -104,6 +112,10 @@ impl OrderApi {
             health: HealthCache::default(),
             deep_health: HealthCache::default(),
             inventory,
+            staff_access,
+            desk,
+            stats: Recent::default(),
+            groups: Recent::default(),
             tasks,
             stop,
         })

@@ -4,6 +4,8 @@
 //! and outbox message together (`schema_orders::orders::insert_orders`), a relay does the rest, and
 //! this service waits a bounded time for what comes of it. Start at [`routes`], then `create`.
 //!
+//! Staff looks into orders through `sagas`, behind the one door of `staff`.
+//!
 //! It never calls inventory for an order, and never holds a database transaction open while it
 //! waits for anything but the database.
 
@@ -14,6 +16,7 @@ mod config;
 mod create;
 mod cursor;
 mod db_problem;
+mod desk;
 mod fingerprint;
 mod get;
 mod health;
@@ -26,7 +29,10 @@ mod order_id;
 mod order_request;
 mod preference;
 mod routes;
+mod sagas;
 mod settlement;
+mod staff;
+pub mod timeline;
 
 pub use api::{Deps, OrderApi, RelayPlace, serve};
 pub use config::Config;

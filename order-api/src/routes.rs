@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use edge::{Shell, metrics_route, wrap};
 
 use crate::OrderApi;
-use crate::{cancel, create, get, health, list, metrics};
+use crate::{cancel, create, get, health, list, metrics, sagas, staff};
 
 const SERVICE: &str = "order-api";
 
@@ -21,6 +22,7 @@ pub(crate) fn router(api: Arc<OrderApi>) -> Router {
         .route("/health/deep", get(health::deep))
         .route("/health/live", get(async || edge::health::live()))
         .route("/health/ready", get(health::ready))
+        .merge(staff_routes(&api))
         .with_state(api.clone());
     let shell = match api.config.rate_limit() {
         Some(limit) => Shell::limited(SERVICE, limit),
@@ -34,4 +36,9 @@ pub(crate) fn router(api: Arc<OrderApi>) -> Router {
         routes = routes.route("/metrics", metrics_route(handle, refresh));
     }
     wrap(routes, shell)
+}
+
+/// All of them behind the one door.
+fn staff_routes(api: &Arc<OrderApi>) -> Router<Arc<OrderApi>> {
+    sagas::routes().route_layer(from_fn_with_state(api.clone(), staff::admit))
 }

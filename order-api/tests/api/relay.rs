@@ -1,8 +1,8 @@
 //! A relay that does what the test says, with the statements of the real one.
 
-use saga::{Claim, Event, Rejection, Transition, plan, transition};
+use saga::{Event, Rejection, Transition, plan, transition};
 use schema_orders::hints::{Hints, Settled};
-use schema_orders::outbox::{ClaimedSaga, lock_due, lock_fresh};
+use schema_orders::outbox::{ClaimedSaga, lock_due, lock_fresh, lock_lost};
 use schema_orders::relays::join;
 use schema_orders::sagas::{LoadedSaga, Move, Moved, OutboxChange, store_moves};
 use schema_pg::{Db, DbError};
@@ -48,15 +48,35 @@ impl Relay {
         claimed.order_id
     }
 
+    /// The id that claims carry.
+    pub(crate) fn id(&self) -> i64 {
+        self.id
+    }
+
     /// Claims everything there is to do.
     pub(crate) async fn claim(&self) -> Vec<LoadedSaga> {
+        self.claim_from(Work::Free).await
+    }
+
+    /// Takes over what another relay holds, as if that had fallen silent.
+    pub(crate) async fn take_over(&self, silent: &Relay) -> Vec<LoadedSaga> {
+        self.claim_from(Work::Of(silent.id)).await
+    }
+
+    async fn claim_from(&self, work: Work) -> Vec<LoadedSaga> {
         let id = self.id;
         let claimed: Result<Vec<LoadedSaga>, DbError> = self
             .db
             .transaction(move |connection| {
                 Box::pin(async move {
-                    let mut locked = lock_fresh(&mut *connection, Uuid::nil(), 100).await?;
-                    locked.extend(lock_due(&mut *connection, 100).await?);
+                    let locked = match work {
+                        Work::Free => {
+                            let mut free = lock_fresh(&mut *connection, Uuid::nil(), 100).await?;
+                            free.extend(lock_due(&mut *connection, 100).await?);
+                            free
+                        }
+                        Work::Of(silent) => lock_lost(&mut *connection, silent, &[], 100).await?,
+                    };
                     let intents: Vec<Move> = locked.iter().map(|saga| intent(saga, id)).collect();
                     let stored = store_moves(connection, &intents).await?;
                     assert_eq!(stored.len(), intents.len(), "they were locked");
@@ -92,8 +112,15 @@ impl Relay {
     }
 }
 
+/// Where work is claimed from.
+#[derive(Clone, Copy)]
+enum Work {
+    Free,
+    Of(i64),
+}
+
 fn intent(claimed: &ClaimedSaga, relay: i64) -> Move {
-    let event = Event::Claimed { time_left_ms: claimed.time_left_ms, claim: Claim::Free };
+    let event = Event::Claimed { time_left_ms: claimed.time_left_ms, claim: claimed.claim };
     match transition(&plan::ORDER, &claimed.loaded.saga, &event) {
         Ok(Transition::Moved(saga, effects)) => Move {
             epoch: claimed.loaded.epoch + 1,

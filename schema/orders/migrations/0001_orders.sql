@@ -53,6 +53,11 @@ create table sagas (
 
 create index sagas_listed on sagas (listed_state, order_id) where listed_state is not null;
 
+-- What people look for. None of these columns changes on the happy path, so its updates stay HOT.
+create index sagas_reasons on sagas ((coalesce(reason, cause)), order_id) include (listed_state, reason, cause)
+    where listed_state is not null;
+create index sagas_in_doubt on sagas (in_doubt, order_id) where in_doubt;
+
 -- Append-only journal. `event` and `detail` are the saga event itself: replaying them through
 -- `saga::transition` gives the stored saga (invariant I6).
 create table saga_steps (
@@ -96,10 +101,10 @@ create table relays (
     heartbeat_at timestamptz not null default now()
 );
 
--- Who put what right, and what truly came of it.
+-- Who put what right. What truly came of it is read from the journal, after `version`.
 create table staff_actions (
-    id         uuid        primary key,
-    order_id   uuid,
+    id         uuid        primary key,               -- UUIDv7: the primary key is also "newest first"
+    order_id   uuid,                                  -- null: not about one order
     actor      text        not null,
     kind       text        not null,                  -- retry | cancel | resolve | note | bulk | breaker | reconcile
     reason     text        not null,
@@ -107,10 +112,55 @@ create table staff_actions (
     bulk_id    uuid,
     before     jsonb,
     after      jsonb,
-    result     text        not null,                  -- applied | refused | dry_run
+    version    integer,                               -- the saga's, after the action
+    result     text        not null,                  -- applied | refused
     detail     text,
-    at         timestamptz not null default now()
+    at         timestamptz not null default now(),
+    constraint staff_actions_texts_bounded check (
+        length(actor) between 1 and 100 and length(reason) between 1 and 1000 and length(evidence) <= 4000),
+    constraint staff_actions_result_known check (result in ('applied', 'refused'))
 );
 
-create index staff_actions_order on staff_actions (order_id, at) where order_id is not null;
-create index staff_actions_at on staff_actions (at desc, id);
+create index staff_actions_order on staff_actions (order_id, id) where order_id is not null;
+
+-- One action on many sagas: the selection is frozen when it is made, and worked off at a pace.
+create table bulk_actions (
+    id          uuid        primary key,
+    actor       text        not null,
+    kind        text        not null,                 -- retry | cancel | note
+    reason      text        not null,
+    filter      jsonb       not null,                 -- as it was asked for
+    as_of       timestamptz not null,                 -- what was seen
+    total       integer     not null,
+    next_at     timestamptz not null default now(),   -- when the next few may be done
+    created_at  timestamptz not null default now(),
+    finished_at timestamptz,
+    constraint bulk_actions_kind_known check (kind in ('retry', 'cancel', 'note'))
+);
+
+create index bulk_actions_running on bulk_actions (next_at) where finished_at is null;
+
+create table bulk_items (
+    bulk_id   uuid    not null,
+    n         integer not null,                       -- dense from 1
+    order_id  uuid    not null,
+    version   integer not null,                       -- as it was selected: a saga that has moved is left alone
+    result    text,                                   -- applied | refused | moved | missing; null: still to do
+    detail    text,
+    action_id uuid,
+    done_at   timestamptz,
+    primary key (bulk_id, n)
+);
+
+create index bulk_items_open on bulk_items (bulk_id, n) where result is null;
+
+-- What staff wants of a breaker. Relays read it with their heartbeat, so that the order reaches all of them
+-- and outlives every restart.
+create table breaker_orders (
+    name      text        primary key,
+    number    bigint      not null,                   -- grows: a relay carries each order out once
+    isolated  boolean     not null,
+    actor     text        not null,
+    reason    text        not null,
+    at        timestamptz not null default now()
+);

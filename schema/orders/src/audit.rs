@@ -16,7 +16,7 @@ use uuid::Uuid;
 pub use answers::{KeyedOrder, find_retried, find_stored, stream_keyed_orders};
 pub use dump::dump_order;
 pub use history::{JournalRow, StoredSaga, now, stream_journal};
-pub use quiescence::{find_messages_left, find_unfinished};
+pub use quiescence::{count_messages_of, find_messages_left, find_unfinished};
 pub use rows::{
     find_finished_with_message, find_keys_with_many_orders, find_keys_without_order,
     find_messages_without_order, find_orders_with_many_keys, find_orders_without_key,

@@ -10,6 +10,7 @@ pub mod bulk;
 pub mod health;
 pub mod hints;
 pub mod idempotency_keys;
+pub mod inspection;
 pub mod listen;
 pub mod orders;
 pub mod outbox;

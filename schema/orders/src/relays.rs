@@ -111,3 +111,14 @@ pub async fn list_members(connection: &mut PgConnection) -> sqlx::Result<Vec<Mem
     .fetch_all(connection)
     .await
 }
+
+/// The names of those of these members that are still on the list.
+pub async fn find_names(
+    connection: &mut PgConnection,
+    ids: &[i64],
+) -> sqlx::Result<Vec<(i64, String)>> {
+    let rows = sqlx::query!("select id, name from relays where id = any($1)", ids)
+        .fetch_all(connection)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
+}

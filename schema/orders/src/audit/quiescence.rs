@@ -42,3 +42,10 @@ pub async fn find_messages_left(
     .fetch_all(connection)
     .await
 }
+
+/// Messages that this relay owns: what it holds, or held when it died.
+pub async fn count_messages_of(connection: &mut PgConnection, relay: i64) -> sqlx::Result<i64> {
+    sqlx::query_scalar!(r#"select count(*) as "count!" from outbox where owner = $1"#, relay)
+        .fetch_one(connection)
+        .await
+}

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{Line, OrderRow};
 
 /// Orders that one page looks at, at most.
-pub const SCAN_MAX: i64 = 5_000;
+pub const SCAN_MAX: i64 = 2_000;
 /// Ids carry the time of the process that made them, `created_at` is the database's. Their clocks
 /// are taken to be no further apart than this, so that a time narrows the scan.
 const CLOCKS_APART_MAX: Duration = Duration::hours(1);

@@ -1,0 +1,36 @@
+//! Sagas as staff sees them: find one among a million, and understand it in ten seconds.
+//!
+//! Reading only; what puts them right is `actions`. What a state means in words is decided by
+//! `saga::explain`, what happened when by `timeline::read`, and how a list stays cheap by
+//! `schema_orders::inspection`.
+
+mod answer;
+mod groups;
+mod list;
+mod query;
+mod recent;
+mod show;
+mod stats;
+mod steps;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+
+use crate::OrderApi;
+
+pub(crate) use answer::SagaAnswer;
+pub(crate) use groups::GroupsAnswer;
+pub(crate) use recent::Recent;
+pub(crate) use stats::StatsAnswer;
+
+pub(crate) fn routes() -> Router<Arc<OrderApi>> {
+    Router::new()
+        .route("/api/sagas", get(list::list_sagas))
+        .route("/api/sagas/stats", get(stats::stats))
+        .route("/api/sagas/groups", get(groups::groups))
+        .route("/api/sagas/{id}", get(show::show_saga))
+        .route("/api/sagas/{id}/explain", get(show::explain_saga))
+        .route("/api/sagas/{id}/steps", get(steps::list_attempts))
+}

@@ -1,0 +1,101 @@
+//! GET /api/sagas/groups: what went wrong alike, each group with its words and a link to its sagas.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use edge::Problem;
+use saga::Saga;
+use saga::explain::{Action, Explanation, Facts, explain};
+use schema_orders::inspection::{Counted, Group, list_groups};
+use schema_orders::sagas::SagaColumns;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::OrderApi;
+
+/// The answer, which is made at most once a second.
+#[derive(Serialize)]
+pub(crate) struct GroupsAnswer {
+    items: Vec<GroupAnswer>,
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+struct GroupAnswer {
+    /// What `error=` of a list and a bulk action's filter take.
+    fingerprint: String,
+    state: String,
+    reason: String,
+    count: i64,
+    counted: Counted,
+    headline: Option<String>,
+    advice: Option<&'static str>,
+    needs_person: bool,
+    actions: Vec<Action>,
+    oldest: Example,
+    newest: Example,
+    links: Links,
+}
+
+#[derive(Serialize)]
+struct Example {
+    id: Uuid,
+    created_at: DateTime<Utc>,
+}
+
+#[derive(Serialize)]
+struct Links {
+    sagas: String,
+}
+
+pub(crate) async fn groups(
+    State(api): State<Arc<OrderApi>>,
+) -> Result<Json<Arc<GroupsAnswer>>, Problem> {
+    let grouped = || async {
+        let groups = api.desk.read(|connection| Box::pin(list_groups(connection))).await?;
+        let items = groups.into_iter().map(GroupAnswer::from).collect();
+        Ok(Arc::new(GroupsAnswer { items, next_cursor: None }))
+    };
+    api.groups.get_or_make(grouped).await.map(Json)
+}
+
+impl From<Group> for GroupAnswer {
+    fn from(group: Group) -> GroupAnswer {
+        let words = words_of(&group);
+        let fingerprint = format!("{}.{}", group.state, group.reason);
+        GroupAnswer {
+            links: Links { sagas: format!("/api/sagas?error={fingerprint}") },
+            fingerprint,
+            state: group.state,
+            reason: group.reason,
+            count: group.count,
+            counted: if group.is_capped { Counted::AtLeast } else { Counted::Exact },
+            headline: words.as_ref().map(|words| words.headline.clone()),
+            advice: words.as_ref().map(|words| words.advice),
+            needs_person: words.as_ref().is_some_and(|words| words.needs_person),
+            actions: words.map(|words| words.actions).unwrap_or_default(),
+            oldest: Example { id: group.oldest_id, created_at: group.oldest_at },
+            newest: Example { id: group.newest_id, created_at: group.newest_at },
+        }
+    }
+}
+
+/// What is said of one of them, as far as it is said of all.
+fn words_of(group: &Group) -> Option<Explanation> {
+    let is_cause = group.state == "releasing";
+    let told = Some(group.reason.clone());
+    let saga = Saga::try_from(SagaColumns {
+        state: group.state.clone(),
+        step: 0,
+        attempt: 0,
+        crashes: 0,
+        in_doubt: false,
+        reason: told.clone().filter(|_| !is_cause),
+        cause: told.filter(|_| is_cause),
+        reservation_id: Uuid::nil(),
+    });
+    let facts = |saga| Facts { saga, next_try_in_ms: None, is_held: false };
+    saga.ok().map(|saga| explain(&facts(saga)))
+}

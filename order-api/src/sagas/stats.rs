@@ -1,0 +1,85 @@
+//! GET /api/sagas/stats: how many sagas stand in which state, and how old the oldest is.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use edge::Problem;
+use schema_orders::inspection::{Counted, Sample, Standings, StateCount, measure_standings};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::OrderApi;
+
+/// Always told, and in this order.
+const STATES: [&str; 8] =
+    ["pending", "reserving", "queued", "releasing", "parked", "confirmed", "failed", "cancelled"];
+
+/// The answer, which is made at most once a second.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct StatsAnswer {
+    states: Vec<StateAnswer>,
+    in_doubt: Number,
+    stuck: Number,
+    as_of: DateTime<Utc>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct StateAnswer {
+    state: String,
+    #[serde(flatten)]
+    number: Number,
+    oldest_id: Option<Uuid>,
+    /// Since the order was acknowledged; also told where nothing is waiting any more.
+    oldest_age_ms: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Number {
+    count: i64,
+    counted: Counted,
+}
+
+pub(crate) async fn stats(
+    State(api): State<Arc<OrderApi>>,
+) -> Result<Json<Arc<StatsAnswer>>, Problem> {
+    let measured = || async {
+        let standings = api.desk.read(|connection| Box::pin(measure_standings(connection)));
+        Ok(Arc::new(StatsAnswer::from(standings.await?)))
+    };
+    api.stats.get_or_make(measured).await.map(Json)
+}
+
+impl From<Standings> for StatsAnswer {
+    fn from(standings: Standings) -> StatsAnswer {
+        let Standings { mut states, in_doubt, stuck, now } = standings;
+        for known in STATES {
+            if !states.iter().any(|counted| counted.state == known) {
+                let sample = Sample { count: 0, counted: Counted::Exact };
+                states.push(StateCount { state: known.to_owned(), sample, oldest: None });
+            }
+        }
+        // states of a newer version come last
+        let place = |counted: &StateCount| STATES.iter().position(|known| *known == counted.state);
+        states.sort_by_key(|counted| place(counted).unwrap_or(STATES.len()));
+        let told = |counted: StateCount| StateAnswer {
+            state: counted.state,
+            number: counted.sample.into(),
+            oldest_id: counted.oldest.map(|(id, _)| id),
+            oldest_age_ms: counted.oldest.map(|(_, at)| (now - at).num_milliseconds().max(0)),
+        };
+        StatsAnswer {
+            states: states.into_iter().map(told).collect(),
+            in_doubt: in_doubt.into(),
+            stuck: stuck.into(),
+            as_of: now,
+        }
+    }
+}
+
+impl From<Sample> for Number {
+    fn from(Sample { count, counted }: Sample) -> Number {
+        Number { count, counted }
+    }
+}
