@@ -4,5 +4,6 @@ pub mod bench;
 pub mod checker;
 pub mod contract;
 pub mod load;
+pub mod memory;
 pub mod model;
 pub mod stack;

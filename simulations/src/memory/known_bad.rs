@@ -1,0 +1,191 @@
+//! Planted flaws, by the names that tier 0 gives them. Each must be found within a few thousand seeds.
+
+use super::invariants::Invariant;
+
+/// A planted flaw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum KnownBad {
+    /// A reserve whose reservation is held takes stock again.
+    ReserveWithoutKey,
+    /// A rejection is answered and not stored, so that a late duplicate may be granted.
+    RejectionNotStored,
+    /// Releasing an unknown reservation leaves nothing behind.
+    ReleaseWithoutTombstone,
+    /// A tombstone refuses one late reserve and is then taken for done with.
+    TombstoneRemovedOnContact,
+    /// Releasing twice gives back twice.
+    ReleaseGivesBackTwice,
+    /// Of several lines, those in stock are taken although one is not.
+    TakesWhatIsThere,
+    /// Inventory ignores the epoch.
+    NoFenceInInventory,
+    /// Outcomes are stored whatever version and epoch the saga has by now.
+    NoFenceInOrders,
+    /// A claim goes on with the epoch of the holder before.
+    ClaimKeepsEpoch,
+    /// A cancellation does not fence the relay at work.
+    CancelKeepsEpoch,
+    /// A cancellation reads the state, and writes later whatever happened meanwhile.
+    CancelIgnoresVersion,
+    /// The outbox message is removed when it is claimed.
+    OutboxRemovedAtClaim,
+    /// The outbox message is removed before the outcome is written, in a transaction of its own.
+    OutcomeInTwoTransactions,
+    /// Order and outbox message are written in two transactions.
+    OrderAndOutboxInTwoTransactions,
+    /// The customer is answered before the commit.
+    AnsweredBeforeCommit,
+    /// The idempotency key is looked up, not constrained.
+    KeyOutsideTransaction,
+    /// A queued saga loses its outbox message: a queue that nobody reads.
+    QueueNobodyReads,
+    /// New orders are read by a cursor that never goes back.
+    OutboxReadByCursor,
+    /// The call is made before its intent is recorded.
+    CallBeforeIntent,
+    /// A timeout is taken for a no.
+    TimeoutIsFailure,
+    /// A timeout is taken for "not executed".
+    TimeoutIsNotExecuted,
+    /// Every attempt mints a reservation id of its own.
+    NewReservationIdPerAttempt,
+    /// Compensation looks whether the reservation exists, and is content with a 404.
+    LookInsteadOfRelease,
+    /// A proxy's error page is taken for inventory's no.
+    ContractErrorIsFailure,
+    /// "Out of stock" is retried.
+    RejectionRetried,
+    /// A claim whose commit got no answer is never looked at again by its owner.
+    UnknownClaimForgotten,
+    /// An outcome whose commit got no answer is written again unseen.
+    UnknownRecordReapplied,
+    /// An answer is matched to a call by its order alone, and only its status is read.
+    AnswersMatchedByOrder,
+    /// A relay that hands over says that its calls were not executed.
+    HandOverIsCertain,
+    /// Nobody takes over from a relay that fell silent.
+    NobodyTakesOver,
+    /// A half-open breaker admits everybody.
+    HalfOpenUnlimited,
+    /// Crashes are not counted at claim, so that a poison message goes round for ever.
+    PoisonNotCounted,
+    /// Retries are made without asking the budget.
+    RetriesWithoutBudget,
+    /// A cancellation is done at once, without a release.
+    CancelWithoutRelease,
+    /// An order whose deadline has passed fails without a release.
+    DeadlineWithoutRelease,
+    /// Staff's retry of a saga in doubt mints a new reservation id.
+    RetryOfParkedMintsNewId,
+    /// Staff may resolve to "no stock is held" because inventory knows of no reservation.
+    AbsenceIsEvidence,
+    /// Staff's retry adds an outbox message where there is one.
+    RetryAddsMessage,
+    /// What was put off is not written into the journal.
+    JournalLosesRows,
+    /// Waiting for the breaker forgets that an earlier call's outcome is unknown.
+    DoubtForgotten,
+    /// Reads may be answered by a copy that lags behind.
+    ReadsFromLaggingCopy,
+    /// A relay takes every "done" for that of a release.
+    DirectionForgotten,
+}
+
+impl KnownBad {
+    /// Every planted flaw.
+    pub const ALL: [KnownBad; 42] = [
+        KnownBad::ReserveWithoutKey,
+        KnownBad::RejectionNotStored,
+        KnownBad::ReleaseWithoutTombstone,
+        KnownBad::TombstoneRemovedOnContact,
+        KnownBad::ReleaseGivesBackTwice,
+        KnownBad::TakesWhatIsThere,
+        KnownBad::NoFenceInInventory,
+        KnownBad::NoFenceInOrders,
+        KnownBad::ClaimKeepsEpoch,
+        KnownBad::CancelKeepsEpoch,
+        KnownBad::CancelIgnoresVersion,
+        KnownBad::OutboxRemovedAtClaim,
+        KnownBad::OutcomeInTwoTransactions,
+        KnownBad::OrderAndOutboxInTwoTransactions,
+        KnownBad::AnsweredBeforeCommit,
+        KnownBad::KeyOutsideTransaction,
+        KnownBad::QueueNobodyReads,
+        KnownBad::OutboxReadByCursor,
+        KnownBad::CallBeforeIntent,
+        KnownBad::TimeoutIsFailure,
+        KnownBad::TimeoutIsNotExecuted,
+        KnownBad::NewReservationIdPerAttempt,
+        KnownBad::LookInsteadOfRelease,
+        KnownBad::ContractErrorIsFailure,
+        KnownBad::RejectionRetried,
+        KnownBad::UnknownClaimForgotten,
+        KnownBad::UnknownRecordReapplied,
+        KnownBad::AnswersMatchedByOrder,
+        KnownBad::HandOverIsCertain,
+        KnownBad::NobodyTakesOver,
+        KnownBad::HalfOpenUnlimited,
+        KnownBad::PoisonNotCounted,
+        KnownBad::RetriesWithoutBudget,
+        KnownBad::CancelWithoutRelease,
+        KnownBad::DeadlineWithoutRelease,
+        KnownBad::RetryOfParkedMintsNewId,
+        KnownBad::AbsenceIsEvidence,
+        KnownBad::RetryAddsMessage,
+        KnownBad::JournalLosesRows,
+        KnownBad::DoubtForgotten,
+        KnownBad::ReadsFromLaggingCopy,
+        KnownBad::DirectionForgotten,
+    ];
+
+    /// The invariant that it breaks. Others may break as well.
+    pub fn breaks(self) -> Invariant {
+        match self {
+            KnownBad::AnsweredBeforeCommit => Invariant::AcknowledgedExists,
+            KnownBad::KeyOutsideTransaction => Invariant::OneOrderPerKey,
+            KnownBad::OutboxRemovedAtClaim
+            | KnownBad::OutcomeInTwoTransactions
+            | KnownBad::OrderAndOutboxInTwoTransactions
+            | KnownBad::QueueNobodyReads => Invariant::Settled,
+            KnownBad::OutboxReadByCursor
+            | KnownBad::RejectionRetried
+            | KnownBad::UnknownClaimForgotten
+            | KnownBad::NobodyTakesOver
+            | KnownBad::PoisonNotCounted => Invariant::SettledInTime,
+            KnownBad::ReserveWithoutKey
+            | KnownBad::TakesWhatIsThere
+            | KnownBad::ReleaseGivesBackTwice => Invariant::StockConserved,
+            KnownBad::NoFenceInInventory | KnownBad::NoFenceInOrders => {
+                Invariant::NoWriteByOldEpoch
+            }
+            KnownBad::ClaimKeepsEpoch => Invariant::ClaimRaisesEpoch,
+            KnownBad::CallBeforeIntent => Invariant::NoCallWithoutIntent,
+            KnownBad::NewReservationIdPerAttempt | KnownBad::RetryOfParkedMintsNewId => {
+                Invariant::NewIdOnlyAfterDefinitiveOutcome
+            }
+            KnownBad::HalfOpenUnlimited => Invariant::HalfOpenBounded,
+            KnownBad::RetriesWithoutBudget => Invariant::RetriesBounded,
+            KnownBad::CancelIgnoresVersion => Invariant::FinalStatesStay,
+            KnownBad::UnknownRecordReapplied => Invariant::OneOutcomePerIntent,
+            KnownBad::RetryAddsMessage => Invariant::OneMessage,
+            KnownBad::JournalLosesRows => Invariant::JournalDense,
+            KnownBad::ReadsFromLaggingCopy => Invariant::ReadsNeverGoBack,
+            KnownBad::DirectionForgotten => Invariant::NothingImpossible,
+            KnownBad::CancelKeepsEpoch => Invariant::AcceptedCancelHolds,
+            KnownBad::TimeoutIsNotExecuted
+            | KnownBad::HandOverIsCertain
+            | KnownBad::DoubtForgotten => Invariant::DoubtIsShown,
+            KnownBad::ReleaseWithoutTombstone | KnownBad::TombstoneRemovedOnContact => {
+                Invariant::LateReserveChangesNothing
+            }
+            KnownBad::RejectionNotStored
+            | KnownBad::TimeoutIsFailure
+            | KnownBad::LookInsteadOfRelease
+            | KnownBad::ContractErrorIsFailure
+            | KnownBad::AnswersMatchedByOrder
+            | KnownBad::CancelWithoutRelease
+            | KnownBad::DeadlineWithoutRelease
+            | KnownBad::AbsenceIsEvidence => Invariant::EndMatchesStock,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! A relay: the steps of `outbox_relay`'s loop, one at a time, each deciding with that crate's own
+//! functions. What is in here is its memory, and dies with it.
+
+mod drive;
+mod flaws;
+mod life;
+mod look;
+mod outcomes;
+
+use super::gate::Gate;
+use super::wire::RequestId;
+use outbox_relay::decide::Call;
+use saga::breaker::Permit;
+use schema_orders::relays::Beat;
+use schema_orders::sagas::Move;
+use std::collections::{BTreeMap, VecDeque};
+use uuid::Uuid;
+
+pub(super) use life::{crash, hang, start};
+
+/// A relay process, alive or not.
+#[derive(Debug)]
+pub(super) struct Relay {
+    /// Grows with every start: what was meant for an earlier life never happens.
+    pub(super) life: u32,
+    pub(super) up: bool,
+    pub(super) hung_until_ms: u64,
+    pub(super) memory: Memory,
+}
+
+/// What a relay knows.
+#[derive(Debug)]
+pub(super) struct Memory {
+    pub(super) member: i64,
+    pub(super) stopping: bool,
+    pub(super) gate: Gate,
+    /// Orders it holds, and how many of its groups hold each.
+    pub(super) in_flight: BTreeMap<Uuid, u32>,
+    pub(super) groups: BTreeMap<u32, Group>,
+    pub(super) slots: BTreeMap<u32, Slot>,
+    pub(super) names: u32,
+    pub(super) outcomes: VecDeque<Outcome>,
+    pub(super) flushes: [Flush; 2],
+    pub(super) looks: Looks,
+    pub(super) takes_batches: bool,
+}
+
+/// Its loop's own state.
+#[derive(Debug, Default)]
+pub(super) struct Looks {
+    pub(super) beats: u64,
+    pub(super) beat: Option<Beat>,
+    pub(super) beat_at_ms: u64,
+    pub(super) beat_handled: u64,
+    pub(super) sweep_at_ms: u64,
+    pub(super) full_scan_at_ms: u64,
+    pub(super) floor: Uuid,
+    pub(super) at_ms: Option<u64>,
+    pub(super) is_under_way: bool,
+    pub(super) again: bool,
+    pub(super) found: bool,
+    pub(super) pause_ms: u64,
+    /// A suspect is driven, and the loop waits for it.
+    pub(super) waits_for: Option<u32>,
+    pub(super) fresh_places: u32,
+}
+
+/// What one claim brought.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) member: i64,
+    pub(super) orders: Vec<Uuid>,
+    pub(super) left: usize,
+}
+
+/// One saga being driven.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) group: u32,
+    pub(super) call: Call,
+    pub(super) stage: SlotStage,
+    pub(super) permit: Option<Permit>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SlotStage {
+    /// Its intent is stored; the call is not out.
+    Held,
+    /// The call is out.
+    Waits(RequestId),
+    /// The outcome is to be stored.
+    Ended,
+}
+
+/// A decision that is to be stored.
+#[derive(Debug, Clone)]
+pub(super) struct Outcome {
+    pub(super) slot: u32,
+    pub(super) moves: Move,
+    pub(super) next: Option<Call>,
+}
+
+/// Outcomes that travel to the database together.
+#[derive(Debug, Default)]
+pub(super) struct Flush {
+    pub(super) outcomes: Vec<Outcome>,
+    pub(super) pause_ms: u64,
+}
+
+impl Memory {
+    pub(super) fn new(member: i64, gate: Gate) -> Memory {
+        Memory {
+            member,
+            stopping: false,
+            gate,
+            in_flight: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            names: 0,
+            outcomes: VecDeque::new(),
+            flushes: [Flush::default(), Flush::default()],
+            takes_batches: false,
+            looks: Looks { pause_ms: look::PAUSE_MIN_MS, ..Looks::default() },
+        }
+    }
+
+    /// A fresh name for a slot or a group.
+    pub(super) fn name(&mut self) -> u32 {
+        self.names += 1;
+        self.names
+    }
+}
+
+pub(super) use drive::{call, drive, end_request, give_up, hear};
+pub(super) use life::{beat, hand_over, leave, stop};
+pub(super) use look::{look, wake_any};
+pub(super) use outcomes::store;

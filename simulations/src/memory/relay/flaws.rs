@@ -1,0 +1,113 @@
+//! What planted flaws make of a relay's steps. Nothing in here happens without one.
+
+use crate::memory::known_bad::KnownBad;
+use crate::memory::world::World;
+use outbox_relay::decide::Decided;
+use saga::{
+    Effect, Event, FailReason, QueueReason, Rejection, ReleaseCause, State, Transition, plan,
+    transition,
+};
+use schema_orders::outbox::ClaimedSaga;
+use schema_orders::sagas::{LoadedSaga, Move, OutboxChange};
+use uuid::Uuid;
+
+/// What a planted flaw makes of a claim.
+pub(super) fn flawed_claim(
+    known_bad: Option<KnownBad>,
+    decided: Decided,
+    was: &ClaimedSaga,
+    fresh_id: Uuid,
+) -> Decided {
+    let Decided::Moves { mut decided, mut call } = decided else { return decided };
+    match known_bad {
+        Some(KnownBad::ClaimKeepsEpoch) if was.loaded.epoch > 0 => {
+            decided.epoch = was.loaded.epoch;
+            if let Some(call) = &mut call {
+                call.loaded.epoch = was.loaded.epoch;
+            }
+        }
+        Some(KnownBad::PoisonNotCounted) => {
+            decided.saga.crashes = 0;
+            if let Some(call) = &mut call {
+                call.loaded.saga.crashes = 0;
+            }
+        }
+        Some(KnownBad::NewReservationIdPerAttempt) => {
+            let again = was.loaded.saga.attempt > 0;
+            if let Some(call) = &mut call
+                && let Effect::ReserveStock { reservation_id } = &mut call.effect
+                && again
+            {
+                *reservation_id = fresh_id;
+                call.loaded.saga.reservation_id = fresh_id;
+                decided.saga.reservation_id = fresh_id;
+            }
+        }
+        Some(KnownBad::DeadlineWithoutRelease) => {
+            let turned = !matches!(was.loaded.saga.state, State::Releasing { .. });
+            let deadline = State::Releasing {
+                cause: ReleaseCause::DeadlinePassed,
+                doubt: decided.saga.state.doubt(),
+            };
+            if turned && decided.saga.state == deadline {
+                decided.saga.state = State::Failed { reason: FailReason::DeadlinePassed };
+                decided.outbox = OutboxChange::Remove;
+                call = None;
+            }
+        }
+        _ => {}
+    }
+    Decided::Moves { decided, call }
+}
+
+/// What a planted flaw takes an event for.
+pub(super) fn mistaken(
+    known_bad: Option<KnownBad>,
+    effect: &Effect,
+    event: Event,
+    looked: bool,
+) -> Event {
+    let reason = Rejection::InsufficientStock;
+    let reserves = matches!(effect, Effect::ReserveStock { .. });
+    let again = |jitter| Event::CallNotExecuted {
+        reason: QueueReason::Backoff,
+        retry_after_ms: None,
+        jitter,
+    };
+    match (known_bad, event) {
+        (Some(KnownBad::TimeoutIsFailure), Event::CallUnknown { .. })
+        | (Some(KnownBad::ContractErrorIsFailure), Event::ContractBroken)
+            if reserves =>
+        {
+            Event::StepRejected { reason }
+        }
+        (Some(KnownBad::TimeoutIsNotExecuted), Event::CallUnknown { jitter }) => again(jitter),
+        (Some(KnownBad::RejectionRetried), Event::StepRejected { .. }) => again(0),
+        (Some(KnownBad::DirectionForgotten), Event::StepDone) => Event::StepReleased,
+        // It looked, and there was something: looks again later.
+        (Some(KnownBad::LookInsteadOfRelease), Event::StepReleased) if looked => again(u32::MAX),
+        _ => event,
+    }
+}
+
+/// Hands over and says that nothing was executed.
+pub(super) fn given_up_as_certain(loaded: &LoadedSaga, member: i64) -> Option<Move> {
+    let reason = QueueReason::Backoff;
+    let event = Event::CallNotExecuted { reason, retry_after_ms: None, jitter: 0 };
+    match transition(&plan::ORDER, &loaded.saga, &event) {
+        Ok(Transition::Moved(saga, effects)) => {
+            let decided = loaded.moved(saga, event, &effects, 0);
+            Some(Move { worker: Some(member), epoch: loaded.epoch + 1, ..decided })
+        }
+        Ok(Transition::Ignored(_)) | Err(_) => None,
+    }
+}
+
+/// Removes outbox messages in a transaction of its own, before the outcome is stored.
+pub(super) fn remove_messages_first(world: &mut World, moves: &[Move]) {
+    for one in moves.iter().filter(|one| one.outbox == OutboxChange::Remove) {
+        if world.store.sagas.get(&one.order_id).is_some_and(|row| row.epoch == one.expected_epoch) {
+            world.store.outbox.remove(&one.order_id);
+        }
+    }
+}

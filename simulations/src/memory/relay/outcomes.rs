@@ -1,0 +1,152 @@
+//! Storing outcomes, many at once: `Recorder` of the product.
+
+use super::drive::moment;
+use super::flaws::remove_messages_first;
+use super::{Flush, Memory, Outcome, look};
+use crate::memory::dice::Source;
+use crate::memory::faults::{Fault, Moment};
+use crate::memory::invariants::Invariant;
+use crate::memory::known_bad::KnownBad;
+use crate::memory::queue::Step;
+use crate::memory::relay::SlotStage;
+use crate::memory::staff;
+use crate::memory::trace::Happened;
+use crate::memory::world::{World, order_of};
+use outbox_relay::decide::OnEvent;
+use saga::{Doubt, QueueReason, State};
+use schema_orders::sagas::Move;
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// First and longest pause before outcomes are stored again.
+const PAUSE_MS: (u64, u64) = (25, 1_000);
+/// Outcomes in one transaction.
+const OUTCOMES_MAX: usize = 4;
+
+/// Puts a decision where it will be stored from.
+pub(super) fn put_outcome(world: &mut World, index: u16, slot: u32, decided: OnEvent) {
+    let OnEvent { mut moves, next } = decided;
+    if world.is(KnownBad::DoubtForgotten)
+        && let State::Queued { reason: QueueReason::BreakerOpen, doubt } = &mut moves.saga.state
+    {
+        *doubt = Doubt::Certain;
+    }
+    memory(world, index).outcomes.push_back(Outcome { slot, moves, next });
+    fill_flushes(world, index);
+}
+
+/// Stores a batch of outcomes: until it is answered, or the relay stops.
+pub(crate) fn store(world: &mut World, index: u16, flush: usize) {
+    let outcomes = memory(world, index).flushes[flush].outcomes.clone();
+    let moves: Vec<Move> = outcomes.iter().map(|outcome| outcome.moves.clone()).collect();
+    let orders: Vec<Uuid> = moves.iter().map(|one| one.order_id).collect();
+    let source = Source::Relay(index);
+    if world.is(KnownBad::OutcomeInTwoTransactions) {
+        remove_messages_first(world, &moves);
+        if world.roll(source, Fault::Crash) {
+            return super::crash(world, index, Fault::Crash);
+        }
+    }
+    let stored = world.transact(source, Moment::Record, &orders, |store| store.store_moves(&moves));
+    let Ok(stored) = stored else { return again_later(world, index, flush) };
+    let stored: BTreeSet<Uuid> = stored.into_iter().map(|moved| moved.order_id).collect();
+    memory(world, index).flushes[flush] = Flush::default();
+    for outcome in outcomes {
+        let order = order_of(outcome.moves.order_id);
+        if !stored.contains(&outcome.moves.order_id) {
+            world.trace.note(world.now_ms, Happened::Fenced(index, order));
+            end_slot(world, index, outcome.slot);
+            continue;
+        }
+        let (event, state) = (outcome.moves.event.name(), outcome.moves.saga.state.name());
+        world.trace.note(world.now_ms, Happened::Stored(index, order, event, state));
+        check_doubt(world, &outcome.moves);
+        if matches!(outcome.moves.saga.state, State::Parked { .. }) {
+            staff::be_called(world, order);
+        }
+        match outcome.next {
+            Some(next) => {
+                if let Some(slot) = memory(world, index).slots.get_mut(&outcome.slot) {
+                    slot.call = next;
+                    slot.stage = SlotStage::Held;
+                }
+                world.put_step(index, 0, Step::Call(outcome.slot));
+            }
+            None => end_slot(world, index, outcome.slot),
+        }
+    }
+    fill_flushes(world, index);
+}
+
+/// The relay is done with a saga; when it is done with its whole group, it lets go of all of it.
+pub(super) fn end_slot(world: &mut World, index: u16, slot: u32) {
+    let memory = memory(world, index);
+    let Some(slot) = memory.slots.remove(&slot) else { return };
+    memory.gate.abandon(slot.permit);
+    let Some(group) = memory.groups.get_mut(&slot.group) else { return };
+    group.left -= 1;
+    if group.left > 0 {
+        return;
+    }
+    let group = memory.groups.remove(&slot.group);
+    for order_id in group.into_iter().flat_map(|group| group.orders) {
+        if let Some(holds) = memory.in_flight.get_mut(&order_id) {
+            *holds -= 1;
+            if *holds == 0 {
+                memory.in_flight.remove(&order_id);
+            }
+        }
+    }
+    if memory.looks.waits_for == Some(slot.group) {
+        memory.looks.waits_for = None;
+        look::go_on(world, index);
+    }
+}
+
+fn memory(world: &mut World, index: u16) -> &mut Memory {
+    &mut world.relays[usize::from(index)].memory
+}
+
+fn fill_flushes(world: &mut World, index: u16) {
+    for flush in 0..2 {
+        let memory = memory(world, index);
+        if !memory.flushes[flush].outcomes.is_empty() || memory.outcomes.is_empty() {
+            continue;
+        }
+        let count = memory.outcomes.len().min(OUTCOMES_MAX);
+        let outcomes = memory.outcomes.drain(..count).collect();
+        memory.flushes[flush] = Flush { outcomes, pause_ms: PAUSE_MS.0 };
+        let delay_ms = moment(world, index);
+        world.put_step(index, delay_ms, Step::Store(flush as u8));
+    }
+}
+
+fn again_later(world: &mut World, index: u16, flush: usize) {
+    let reapplies = world.is(KnownBad::UnknownRecordReapplied);
+    let store = world.store.sagas.clone();
+    let flush_of = &mut memory(world, index).flushes[flush];
+    let pause_ms = flush_of.pause_ms;
+    flush_of.pause_ms = (pause_ms * 2).min(PAUSE_MS.1);
+    if reapplies {
+        // Takes whatever version is there for the one it decided on.
+        for outcome in &mut flush_of.outcomes {
+            if let Some(row) = store.get(&outcome.moves.order_id) {
+                outcome.moves.expected_version = row.version;
+            }
+        }
+    }
+    world.put_step(index, pause_ms, Step::Store(flush as u8));
+}
+
+/// A saga that waits and says it is certain holds nothing. A request that was doubled can be executed
+/// after its twin was refused: then nobody knows.
+pub(super) fn check_doubt(world: &mut World, stored: &Move) {
+    let certain = matches!(
+        stored.saga.state,
+        State::Queued { doubt: Doubt::Certain, .. } | State::Parked { doubt: Doubt::Certain, .. }
+    );
+    let may_double = world.setting.faults.rates[Fault::RequestDoubled as usize] > 0;
+    if certain && !may_double && world.inventory.holds(stored.saga.reservation_id) {
+        world.breaks(Invariant::DoubtIsShown, Some(stored.order_id));
+    }
+}

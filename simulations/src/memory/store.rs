@@ -1,0 +1,118 @@
+//! The orders database in memory: the tables and the transactions of `schema-orders`, with the same
+//! rows, the same names and the same conditions, over maps. A transaction here is one function call.
+
+mod claims;
+mod members;
+mod moves;
+
+use super::known_bad::KnownBad;
+use chrono::{DateTime, Utc};
+use saga::{Event, Saga};
+use schema_orders::orders::Line;
+use schema_orders::sagas::LoadedSaga;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+pub(super) use moves::Broken;
+
+/// All tables.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Store {
+    /// Milliseconds since 1970 by the database's clock.
+    pub(super) now_ms: i64,
+    pub(super) orders: BTreeMap<Uuid, Vec<Line>>,
+    pub(super) keys: BTreeMap<u16, (u64, Uuid)>,
+    pub(super) sagas: BTreeMap<Uuid, SagaRow>,
+    pub(super) steps: BTreeMap<Uuid, Vec<StepRow>>,
+    /// What each saga's first call is keyed by: no event says so.
+    pub(super) first_reservations: BTreeMap<Uuid, Uuid>,
+    pub(super) outbox: BTreeMap<Uuid, Message>,
+    pub(super) relays: BTreeMap<i64, i64>,
+    pub(super) relays_ever: i64,
+    pub(super) known_bad: Option<KnownBad>,
+    /// Rules that a write itself broke.
+    pub(super) broken: Vec<Broken>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SagaRow {
+    pub(super) saga: Saga,
+    pub(super) version: i32,
+    pub(super) epoch: i64,
+    pub(super) deadline_ms: i64,
+}
+
+/// A journal row; the first one, of the creation, has no event.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StepRow {
+    pub(super) seq: i32,
+    pub(super) event: Option<Event>,
+    pub(super) epoch: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Message {
+    pub(super) owner: Option<i64>,
+    pub(super) run_at_ms: Option<i64>,
+}
+
+/// An order to be written.
+#[derive(Debug, Clone)]
+pub(super) struct NewOrder {
+    pub(super) id: Uuid,
+    pub(super) reservation_id: Uuid,
+    pub(super) key: u16,
+    pub(super) fingerprint: u64,
+    pub(super) lines: Vec<Line>,
+    pub(super) deadline_ms: i64,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Insertion {
+    Created,
+    Replayed(Uuid),
+    KeyReused,
+}
+
+impl Store {
+    pub(super) fn is(&self, known_bad: KnownBad) -> bool {
+        self.known_bad == Some(known_bad)
+    }
+
+    /// Order, key, saga, first journal row and outbox message; a known key writes nothing.
+    pub(super) fn insert_order(&mut self, order: NewOrder) -> Insertion {
+        if let Some(&(fingerprint, order_id)) = self.keys.get(&order.key)
+            && !self.is(KnownBad::KeyOutsideTransaction)
+        {
+            let same = fingerprint == order.fingerprint;
+            return if same { Insertion::Replayed(order_id) } else { Insertion::KeyReused };
+        }
+        let id = order.id;
+        self.keys.insert(order.key, (order.fingerprint, id));
+        self.orders.insert(id, order.lines);
+        self.first_reservations.insert(id, order.reservation_id);
+        let saga = Saga::new(order.reservation_id);
+        let deadline_ms = self.now_ms + order.deadline_ms;
+        self.sagas.insert(id, SagaRow { saga, version: 1, epoch: 0, deadline_ms });
+        self.steps.insert(id, vec![StepRow { seq: 1, event: None, epoch: 0 }]);
+        self.outbox.insert(id, Message { owner: None, run_at_ms: None });
+        Insertion::Created
+    }
+
+    /// One saga, as a decision needs it.
+    pub(super) fn load(&self, order_id: Uuid) -> Option<LoadedSaga> {
+        let row = self.sagas.get(&order_id)?;
+        Some(LoadedSaga {
+            order_id,
+            saga: row.saga,
+            version: row.version,
+            epoch: row.epoch,
+            deadline_at: at(row.deadline_ms),
+        })
+    }
+}
+
+fn at(ms: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(ms).expect("simulated time is bounded")
+}

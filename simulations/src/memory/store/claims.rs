@@ -1,0 +1,81 @@
+//! Table `outbox`: locking messages, as `schema_orders::outbox` does.
+
+use super::{Message, SagaRow, Store};
+use crate::memory::known_bad::KnownBad;
+use outbox_relay::claim::{Orphans, Source};
+use saga::Claim;
+use schema_orders::outbox::ClaimedSaga;
+use uuid::Uuid;
+
+/// Crashes from which on a saga is a suspect.
+const SUSPECT_CRASHES: u16 = 2;
+
+impl Store {
+    /// Up to `limit` messages of a source, for `relay`.
+    pub(in crate::memory) fn lock(
+        &self,
+        relay: i64,
+        source: &Source,
+        limit: usize,
+    ) -> Vec<ClaimedSaga> {
+        let mut found: Vec<(i64, Uuid, Message)> = Vec::new();
+        for (&order_id, &message) in &self.outbox {
+            let Some(row) = self.sagas.get(&order_id) else { continue };
+            if self.offers(relay, source, order_id, message, row) {
+                found.push((message.run_at_ms.unwrap_or(0), order_id, message));
+            }
+        }
+        if matches!(source, Source::Due) {
+            found.sort_by_key(|&(run_at_ms, ..)| run_at_ms);
+        }
+        found.truncate(limit);
+        found.into_iter().filter_map(|(_, id, message)| self.claimed(id, message)).collect()
+    }
+
+    /// Messages that wait for a time.
+    pub(in crate::memory) fn waiting(&self) -> u64 {
+        self.outbox.values().filter(|message| message.run_at_ms.is_some()).count() as u64
+    }
+
+    fn offers(
+        &self,
+        relay: i64,
+        source: &Source,
+        order_id: Uuid,
+        message: Message,
+        row: &SagaRow,
+    ) -> bool {
+        match source {
+            Source::Fresh { floor } => {
+                order_id > *floor && message.owner.is_none() && message.run_at_ms.is_none()
+            }
+            Source::Due => {
+                message.owner.is_none() && message.run_at_ms.is_some_and(|at| at <= self.now_ms)
+            }
+            Source::Orphaned { stale_ms, who } => {
+                let is_suspect = row.saga.crashes >= SUSPECT_CRASHES;
+                message.owner.is_some_and(|owner| !self.is_alive(owner, *stale_ms))
+                    && is_suspect == (*who == Orphans::Suspect)
+                    && !self.is(KnownBad::NobodyTakesOver)
+            }
+            Source::Lost { in_flight } => {
+                message.owner == Some(relay) && !in_flight.contains(&order_id)
+            }
+        }
+    }
+
+    fn claimed(&self, order_id: Uuid, message: Message) -> Option<ClaimedSaga> {
+        let loaded = self.load(order_id)?;
+        let left_ms = self.sagas[&order_id].deadline_ms - self.now_ms;
+        Some(ClaimedSaga {
+            claim: if message.owner.is_some() { Claim::Takeover } else { Claim::Free },
+            time_left_ms: u64::try_from(left_ms).unwrap_or(0),
+            lines: self.orders[&order_id].clone(),
+            traceparent: None,
+            // only measured with, never decided on
+            created_at: loaded.deadline_at,
+            last_moved_at: loaded.deadline_at,
+            loaded,
+        })
+    }
+}

@@ -1,0 +1,307 @@
+//! One seed's world: everything there is, and the loop that lets things happen one after the other.
+
+use super::coverage::Coverage;
+use super::customer::{self, Customer};
+use super::dice::{Dice, Source, Use};
+use super::faults::{Fault, FaultId, Moment};
+use super::gate::Gate;
+use super::invariants::Invariant;
+use super::inventory::Inventory;
+use super::known_bad::KnownBad;
+use super::network::{self, Letter};
+use super::queue::{Event, Queue, Step};
+use super::relay::{self, Memory, Relay};
+use super::setting::Setting;
+use super::staff::{self, Plan};
+use super::store::{Broken, NewOrder, Store};
+use super::trace::{Happened, Trace};
+use super::wire::Request;
+use super::{planned, relay as relays};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// When the database's clock says the world begins: 2026-01-01.
+const BEGIN_MS: i64 = 1_767_225_600_000;
+/// I11: so long after the last fault, and after what a clock that was set back has to catch up with,
+/// everything is settled.
+pub const SETTLED_WITHIN_MS: u64 = 180_000;
+
+pub(super) struct World {
+    pub(super) now_ms: u64,
+    pub(super) setting: Setting,
+    pub(super) dice: Dice,
+    pub(super) queue: Queue,
+    /// Events on the agenda that are more than a relay's housekeeping.
+    pub(super) open: u32,
+    pub(super) store: Store,
+    pub(super) clock_skew_ms: i64,
+    pub(super) clock_set_back_ms: u64,
+    pub(super) database_down_until_ms: u64,
+    pub(super) inventory: Inventory,
+    pub(super) inventory_down_until_ms: u64,
+    pub(super) relays: Vec<Relay>,
+    pub(super) customers: Vec<Customer>,
+    pub(super) plans: Vec<Plan>,
+    /// Orders on their way to the database, and whose they are.
+    pub(super) inserts: Vec<(u16, NewOrder)>,
+    pub(super) requests: Vec<Request>,
+    pub(super) letters: Vec<Letter>,
+    pub(super) known_bad: Option<KnownBad>,
+    pub(super) broken: Vec<Broken>,
+    pub(super) coverage: Coverage,
+    pub(super) trace: Trace,
+    pub(super) steps: u64,
+}
+
+/// A transaction whose outcome its caller does not know, or which failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unanswered;
+
+impl World {
+    pub(super) fn new(
+        seed: u64,
+        only: Option<BTreeSet<FaultId>>,
+        known_bad: Option<KnownBad>,
+    ) -> World {
+        let mut dice = Dice::new(seed);
+        let mut setting = Setting::draw(&mut dice);
+        setting.faults.only = only;
+        let inventory = Inventory::open(&setting.stock, known_bad);
+        let store = Store { known_bad, ..Store::default() };
+        let mut world = World {
+            now_ms: 0,
+            dice,
+            queue: Queue::default(),
+            open: 0,
+            store,
+            clock_skew_ms: 0,
+            clock_set_back_ms: 0,
+            database_down_until_ms: 0,
+            inventory,
+            inventory_down_until_ms: 0,
+            relays: Vec::new(),
+            customers: Vec::new(),
+            plans: Vec::new(),
+            inserts: Vec::new(),
+            requests: Vec::new(),
+            letters: Vec::new(),
+            known_bad,
+            broken: Vec::new(),
+            coverage: Coverage::default(),
+            trace: Trace::default(),
+            steps: 0,
+            setting,
+        };
+        for index in 0..world.setting.relays {
+            let gate = world.new_gate(index);
+            let memory = Memory::new(0, gate);
+            world.relays.push(Relay { life: 0, up: false, hung_until_ms: 0, memory });
+            let at_ms = world.dice.below(Source::Relay(index), Use::Delay, 100);
+            world.put(at_ms, Event::Start(index));
+        }
+        customer::arrive(&mut world);
+        staff::plan(&mut world);
+        planned::plan(&mut world);
+        world
+    }
+
+    /// Lets everything happen until the world is at rest, or its time is over.
+    pub(super) fn run(&mut self) {
+        while !self.is_at_rest() {
+            let Some((at_ms, event)) = self.queue.take() else { return };
+            if self.now_ms < self.setting.faults.until_ms && at_ms >= self.setting.faults.until_ms {
+                self.trace.note(self.setting.faults.until_ms, Happened::FaultsEnd);
+            }
+            self.now_ms = self.now_ms.max(at_ms);
+            if self.now_ms > self.ends_at_ms() {
+                self.broken.push((Invariant::SettledInTime, None));
+                return;
+            }
+            self.open -= u32::from(is_open(event));
+            self.steps += 1;
+            self.tick();
+            self.happen(event);
+            if !self.broken.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn ends_at_ms(&self) -> u64 {
+        self.setting.faults.until_ms + SETTLED_WITHIN_MS + self.clock_set_back_ms
+    }
+
+    /// Nothing is on its way, and nobody has work.
+    fn is_at_rest(&self) -> bool {
+        self.open == 0
+            && self.store.outbox.is_empty()
+            && self.relays.iter().all(|relay| relay.up && relay.memory.slots.is_empty())
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Submit(order) => customer::submit(self, order),
+            Event::Insert(number) => customer::insert(self, number),
+            Event::Cancel(order) => customer::cancel(self, order),
+            Event::Read(order) => customer::read(self, order),
+            Event::Staff(index) => staff::act(self, index),
+            Event::Planned(index) => planned::begin(self, index),
+            Event::Restock(index) => planned::restock(self, index),
+            Event::Arrive(request, copy) => network::arrive(self, request, copy),
+            Event::Start(index) => relays::start(self, index),
+            Event::Relay { relay, life, step } => self.step(relay, life, step),
+        }
+        self.gather_broken();
+    }
+
+    /// A relay's step: but it may be dead by now, or hang, or die just here.
+    fn step(&mut self, index: u16, life: u32, step: Step) {
+        let relay = &self.relays[usize::from(index)];
+        if !relay.up || relay.life != life {
+            return;
+        }
+        if relay.hung_until_ms > self.now_ms {
+            let at_ms = relay.hung_until_ms;
+            self.put(at_ms, Event::Relay { relay: index, life, step });
+            return;
+        }
+        let source = Source::Relay(index);
+        if self.roll(source, Fault::Crash) {
+            return relay::crash(self, index, Fault::Crash);
+        }
+        if self.roll(source, Fault::Hang) {
+            let lasts_ms = self.dice.between(source, Use::Delay, 50, 6_000);
+            relay::hang(self, index, lasts_ms);
+            self.put(self.now_ms + lasts_ms, Event::Relay { relay: index, life, step });
+            return;
+        }
+        match step {
+            Step::Beat => relays::beat(self, index),
+            Step::Look(stage) => relays::look(self, index, stage),
+            Step::Drive(group) => relays::drive(self, index, group),
+            Step::Call(slot) => relays::call(self, index, slot),
+            Step::Hear(letter) => relays::hear(self, index, letter),
+            Step::GiveUp(request) => relays::give_up(self, index, request),
+            Step::Store(flush) => relays::store(self, index, usize::from(flush)),
+            Step::Stop => relays::stop(self, index),
+            Step::HandOver => relays::hand_over(self, index),
+            Step::Leave => relays::leave(self, index),
+        }
+    }
+
+    fn gather_broken(&mut self) {
+        self.broken.append(&mut self.store.broken);
+        self.broken.append(&mut self.inventory.broken);
+        for relay in &mut self.relays {
+            let broken = relay.memory.gate.broken.take();
+            self.broken.extend(broken.map(|invariant| (invariant, None)));
+        }
+    }
+
+    /// The database's clock goes with the world's, as far as it was not set.
+    fn tick(&mut self) {
+        self.store.now_ms = BEGIN_MS + self.now_ms as i64 + self.clock_skew_ms;
+    }
+
+    pub(super) fn put(&mut self, at_ms: u64, event: Event) {
+        self.open += u32::from(is_open(event));
+        self.queue.put(at_ms, event);
+    }
+
+    /// Has a relay do something after a delay.
+    pub(super) fn put_step(&mut self, index: u16, delay_ms: u64, step: Step) {
+        let life = self.relays[usize::from(index)].life;
+        self.put(self.now_ms + delay_ms, Event::Relay { relay: index, life, step });
+    }
+
+    /// One transaction of the orders database. It may fail, or go through unseen.
+    pub(super) fn transact<T>(
+        &mut self,
+        source: Source,
+        moment: Moment,
+        orders: &[Uuid],
+        transaction: impl FnOnce(&mut Store) -> T,
+    ) -> Result<T, Unanswered> {
+        if self.now_ms < self.database_down_until_ms {
+            self.note_all(Fault::DatabaseDown, moment, orders);
+            return Err(Unanswered);
+        }
+        if self.roll(source, Fault::CommitLost) {
+            self.note_all(Fault::CommitLost, moment, orders);
+            return Err(Unanswered);
+        }
+        let is_unanswered = self.roll(source, Fault::CommitUnanswered);
+        if is_unanswered {
+            self.note_all(Fault::CommitUnanswered, moment, orders);
+        }
+        let done = transaction(&mut self.store);
+        if is_unanswered { Err(Unanswered) } else { Ok(done) }
+    }
+
+    /// Rolls for a fault; the caller says what it hit.
+    pub(super) fn roll(&mut self, source: Source, fault: Fault) -> bool {
+        let happens = self.setting.faults.roll(&mut self.dice, self.now_ms, source, fault);
+        if happens && let Some(&id) = self.setting.faults.happened.last() {
+            self.trace.note(self.now_ms, Happened::Fault(id));
+        }
+        happens
+    }
+
+    /// Rolls for a fault that hits one order.
+    pub(super) fn hits(&mut self, fault: Fault, moment: Moment, order: u16) -> bool {
+        let happens = self.roll(Source::Order(order), fault);
+        if happens {
+            self.note_order(fault, moment, order);
+        }
+        happens
+    }
+
+    /// Counts a fault that hit one order.
+    pub(super) fn note_order(&mut self, fault: Fault, moment: Moment, order: u16) {
+        let id = self.customers[usize::from(order)].order_id;
+        let state = id.map_or("absent", |id| self.state(id));
+        self.coverage.hit(fault, moment, state);
+    }
+
+    /// Counts a fault that hit these orders.
+    pub(super) fn note_all(&mut self, fault: Fault, moment: Moment, orders: &[Uuid]) {
+        for &order_id in orders {
+            let state = self.state(order_id);
+            self.coverage.hit(fault, moment, state);
+        }
+    }
+
+    pub(super) fn state(&self, order_id: Uuid) -> &'static str {
+        self.store.sagas.get(&order_id).map_or("absent", |row| row.saga.state.name())
+    }
+
+    pub(super) fn is(&self, known_bad: KnownBad) -> bool {
+        self.known_bad == Some(known_bad)
+    }
+
+    pub(super) fn breaks(&mut self, invariant: Invariant, order_id: Option<Uuid>) {
+        self.broken.push((invariant, order_id));
+    }
+
+    /// A fresh id of an order: the time, whose it is, and a number. It sorts as a UUIDv7 does.
+    pub(super) fn mint(&mut self, order: u16) -> Uuid {
+        let number = self.dice.draw(Source::Order(order), Use::Order as u16) & 0xFFFF_FFFF;
+        let at_ms = (BEGIN_MS as u128) + u128::from(self.now_ms);
+        Uuid::from_u128(at_ms << 80 | u128::from(order) << 32 | u128::from(number))
+    }
+
+    pub(super) fn new_gate(&mut self, index: u16) -> Gate {
+        let seed = self.dice.jitter(Source::Relay(index));
+        Gate::new(self.setting.breaker, seed, self.now_ms, self.known_bad)
+    }
+}
+
+/// Whose order an id is.
+pub(super) fn order_of(id: Uuid) -> u16 {
+    (id.as_u128() >> 32) as u16
+}
+
+/// More than a relay's housekeeping, which goes on for ever.
+fn is_open(event: Event) -> bool {
+    !matches!(event, Event::Relay { step: Step::Beat | Step::Look(_), .. })
+}
