@@ -14,6 +14,9 @@ const ITEM_ID_CHARS_MAX: usize = 100;
 /// Bytes of `metadata`, as JSON.
 const METADATA_BYTES_MAX: usize = 16 * 1024;
 
+/// The member of `metadata` that the relay looks for.
+const GREMLIN: &str = "gremlin";
+
 /// What a client sends: one item, or lines.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +25,9 @@ pub(crate) struct OrderRequest {
     quantity: Option<i64>,
     lines: Option<Vec<Object<RequestedLine>>>,
     metadata: Option<Map<String, Value>>,
+    /// For demonstrations: where inventory's gremlin is allowed, the first answer of this order's
+    /// reservation is lost. Everywhere else it changes nothing.
+    gremlin: Option<bool>,
     /// For clients that cannot set headers.
     pub(crate) idempotency_key: Option<String>,
 }
@@ -58,7 +64,7 @@ impl OrderRequest {
                 "give either lines, or item_id and quantity, not both",
             ),
         };
-        let mut metadata = self.metadata.map(Value::Object);
+        let mut metadata = faults.check_gremlin(self.gremlin, self.metadata).map(Value::Object);
         if let Some(metadata) = &mut metadata {
             faults.check_metadata(metadata);
             // one spelling, whatever order the build's JSON maps keep
@@ -111,6 +117,27 @@ impl Faults {
             return None;
         }
         Some(Line { item_id, quantity: quantity as u32 })
+    }
+
+    /// The wish travels in the metadata: it is part of the request, and of what is shown of it.
+    fn check_gremlin(
+        &mut self,
+        gremlin: Option<bool>,
+        metadata: Option<Map<String, Value>>,
+    ) -> Option<Map<String, Value>> {
+        let said_twice = metadata.as_ref().is_some_and(|metadata| metadata.contains_key(GREMLIN));
+        match gremlin {
+            Some(_) if said_twice => {
+                self.add("/gremlin", "ambiguous", "metadata has a member of this name");
+                metadata
+            }
+            Some(true) => {
+                let mut metadata = metadata.unwrap_or_default();
+                metadata.insert(GREMLIN.to_owned(), Value::Bool(true));
+                Some(metadata)
+            }
+            Some(false) | None => metadata,
+        }
     }
 
     fn check_metadata(&mut self, metadata: &Value) {

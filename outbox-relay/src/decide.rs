@@ -31,6 +31,8 @@ pub struct Call {
     pub ordered_at: DateTime<Utc>,
     /// When the saga last moved before it was claimed, by the same clock.
     pub last_moved_at: DateTime<Utc>,
+    /// Whether the order asked for inventory's gremlin.
+    pub gremlin: bool,
 }
 
 /// What the core says to a claim.
@@ -59,8 +61,7 @@ pub struct OnEvent {
 
 /// Claims a saga whose message is locked: under a new epoch, with the intent to call on record.
 pub fn on_claim(relay: i64, claimed: ClaimedSaga) -> Decided {
-    let ClaimedSaga { loaded, claim, time_left_ms, lines, traceparent, created_at, last_moved_at } =
-        claimed;
+    let ClaimedSaga { loaded, claim, time_left_ms, lines, traceparent, .. } = claimed;
     let event = Event::Claimed { time_left_ms, claim };
     let (saga, effects) = match transition(&plan::ORDER, &loaded.saga, &event) {
         Ok(Transition::Moved(saga, effects)) => (saga, effects),
@@ -81,8 +82,9 @@ pub fn on_claim(relay: i64, claimed: ClaimedSaga) -> Decided {
             time_left_ms,
             taken_over,
             resent: false,
-            ordered_at: created_at,
-            last_moved_at,
+            ordered_at: claimed.created_at,
+            last_moved_at: claimed.last_moved_at,
+            gremlin: claimed.gremlin,
         }
     });
     Decided::Moves { decided, call }

@@ -47,6 +47,10 @@ pub struct ReserveCall<'a> {
     pub deadline_ms: u64,
     /// What to reserve.
     pub lines: &'a [Line],
+    /// The order asked for inventory's gremlin. Said only where it is so: the published contract does not
+    /// know it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub gremlin: bool,
 }
 
 #[derive(Serialize)]
@@ -117,13 +121,16 @@ impl Inventory {
 
     /// Reserves, by a single call.
     pub async fn reserve(&self, call: &ReserveCall<'_>) -> Answer {
-        let request = self
+        let mut request = self
             .http
             .put(format!("{}/api/inventory/reservations/{}", self.base, call.reservation_id))
             .header("Saga-Epoch", call.epoch)
             .header("Saga-Deadline-Ms", call.deadline_ms)
             .json(&SingleBody { order_id: call.order_id, lines: call.lines })
             .timeout(Duration::from_millis(call.deadline_ms));
+        if call.gremlin {
+            request = request.header("Saga-Gremlin", "true");
+        }
         let (status, retry_after_ms, body) = match Self::send(request).await {
             Ok(answer) => answer,
             Err(answer) => return answer,
@@ -207,6 +214,11 @@ impl Inventory {
         let body = read_bounded(response).await.ok_or(Answer::Unknown)?;
         Ok((status, retry_after_ms, body))
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// `None` where the body was cut or is longer than any honest one.

@@ -27,6 +27,7 @@ fn differs_for_another_request() {
         r#"{"item_id":"ps5","quantity":3}"#,
         r#"{"item_id":"ps4","quantity":2}"#,
         r#"{"item_id":"ps5","quantity":2,"metadata":{}}"#,
+        r#"{"item_id":"ps5","quantity":2,"gremlin":true}"#,
         r#"{"lines":[{"item_id":"ps5","quantity":1},{"item_id":"ps5","quantity":1}]}"#,
         r#"{"lines":[{"item_id":"a","quantity":1},{"item_id":"b","quantity":2}]}"#,
         r#"{"lines":[{"item_id":"b","quantity":2},{"item_id":"a","quantity":1}]}"#,

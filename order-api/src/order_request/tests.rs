@@ -30,6 +30,22 @@ fn takes_two_lines_of_one_item_and_metadata() {
 }
 
 #[test]
+fn the_wish_for_the_gremlin_is_kept_with_the_metadata() {
+    let of = |more: Value| {
+        let mut body = json!({"item_id": "ps5", "quantity": 1});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        read(&body).unwrap().metadata
+    };
+    assert_eq!(of(json!({"gremlin": true})), Some(json!({"gremlin": true})));
+    let both = json!({"gremlin": true, "metadata": {"cart": 7}});
+    assert_eq!(of(both), Some(json!({"cart": 7, "gremlin": true})));
+    assert_eq!(of(json!({"gremlin": false})), None);
+    let twice =
+        json!({"item_id": "a", "quantity": 1, "gremlin": true, "metadata": {"gremlin": false}});
+    check_faults(&twice, &[("/gremlin", "ambiguous")]);
+}
+
+#[test]
 fn names_every_wrong_place() {
     check_faults(&json!({}), &[("/lines", "missing-field")]);
     check_faults(&json!({"item_id": "a"}), &[("/quantity", "missing-field")]);

@@ -13,11 +13,12 @@ fn claimed() -> Call {
         traceparent: None,
         created_at: at,
         last_moved_at: at,
+        gremlin: false,
     };
-    match on_claim(7, claimed) {
-        Decided::Moves { call: Some(call), .. } => call,
-        other => panic!("a new saga is called for: {other:?}"),
-    }
+    let Decided::Moves { call: Some(call), .. } = on_claim(7, claimed) else {
+        panic!("a new saga is called for");
+    };
+    call
 }
 
 fn refused(call: &Call) -> State {

@@ -37,6 +37,7 @@ pub(crate) struct Seen {
     pub(crate) verb: &'static str,
     pub(crate) reservation_id: Uuid,
     pub(crate) epoch: i64,
+    pub(crate) gremlin: bool,
 }
 
 #[derive(Default)]
@@ -136,7 +137,8 @@ async fn answer(
     headers: &HeaderMap,
 ) -> Response {
     let epoch = headers["Saga-Epoch"].to_str().unwrap().parse().unwrap();
-    let act = stub.act(Seen { verb, reservation_id, epoch });
+    let gremlin = headers.get("saga-gremlin").is_some_and(|said| said == "true");
+    let act = stub.act(Seen { verb, reservation_id, epoch, gremlin });
     if act == Act::DoThenHang {
         std::future::pending::<()>().await;
     }
@@ -162,8 +164,9 @@ async fn reserve_batch(State(stub): State<Stub>, Json(batch): Json<Value>) -> Re
     let mut is_cut = false;
     for entry in entries {
         let reservation_id: Uuid = serde_json::from_value(entry["reservation_id"].clone()).unwrap();
-        let seen =
-            Seen { verb: "reserve", reservation_id, epoch: entry["epoch"].as_i64().unwrap() };
+        let epoch = entry["epoch"].as_i64().unwrap();
+        let gremlin = entry["gremlin"] == true;
+        let seen = Seen { verb: "reserve", reservation_id, epoch, gremlin };
         let act = stub.act(seen);
         match act {
             Act::DoThenHang | Act::DoThenCut => is_cut = true,

@@ -34,6 +34,8 @@ pub struct ClaimedSaga {
     pub created_at: DateTime<Utc>,
     /// When the saga last moved.
     pub last_moved_at: DateTime<Utc>,
+    /// Whether the order asked for inventory's gremlin.
+    pub gremlin: bool,
 }
 
 struct Row {
@@ -55,6 +57,7 @@ struct Row {
     deadline_at: DateTime<Utc>,
     time_left_ms: i64,
     last_moved_at: DateTime<Utc>,
+    gremlin: bool,
 }
 
 impl TryFrom<Row> for ClaimedSaga {
@@ -86,6 +89,7 @@ impl TryFrom<Row> for ClaimedSaga {
             traceparent: row.traceparent,
             created_at: row.created_at,
             last_moved_at: row.last_moved_at,
+            gremlin: row.gremlin,
         })
     }
 }
@@ -111,7 +115,8 @@ pub async fn lock_fresh(
             orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
             reservation_id, version, epoch, deadline_at,
             greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!",
-            updated_at as last_moved_at
+            updated_at as last_moved_at,
+            coalesce(metadata->'gremlin' = 'true', false) as "gremlin!"
         from outbox
         join sagas on sagas.order_id = outbox.order_id
         join orders on orders.id = outbox.order_id
@@ -138,7 +143,8 @@ pub async fn lock_due(connection: &mut PgConnection, limit: i64) -> sqlx::Result
             orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
             reservation_id, version, epoch, deadline_at,
             greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!",
-            updated_at as last_moved_at
+            updated_at as last_moved_at,
+            coalesce(metadata->'gremlin' = 'true', false) as "gremlin!"
         from outbox
         join sagas on sagas.order_id = outbox.order_id
         join orders on orders.id = outbox.order_id
@@ -170,7 +176,8 @@ pub async fn lock_orphaned(
             orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
             reservation_id, version, epoch, deadline_at,
             greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!",
-            updated_at as last_moved_at
+            updated_at as last_moved_at,
+            coalesce(metadata->'gremlin' = 'true', false) as "gremlin!"
         from outbox
         join sagas on sagas.order_id = outbox.order_id
         join orders on orders.id = outbox.order_id
@@ -213,7 +220,8 @@ pub async fn lock_lost(
             orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
             reservation_id, version, epoch, deadline_at,
             greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!",
-            updated_at as last_moved_at
+            updated_at as last_moved_at,
+            coalesce(metadata->'gremlin' = 'true', false) as "gremlin!"
         from outbox
         join sagas on sagas.order_id = outbox.order_id
         join orders on orders.id = outbox.order_id
