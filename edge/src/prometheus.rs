@@ -72,7 +72,7 @@ pub fn metrics_route(
         // as long as the route lives, so does what it registered
         let _held = &refresh;
         handle.refresh();
-        let text = handle.recorder.render();
+        let text = process::as_counter(handle.recorder.render());
         async move { ([(header::CONTENT_TYPE, TEXT_FORMAT)], text).into_response() }
     })
 }

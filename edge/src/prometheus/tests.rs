@@ -39,6 +39,7 @@ async fn shows_requests_by_matched_route_and_the_process_itself() {
         "looked_at 1".to_owned(),
         "process_resident_memory_bytes ".to_owned(),
         "process_cpu_seconds_total ".to_owned(),
+        "# TYPE process_cpu_seconds_total counter".to_owned(),
     ];
     for line in expected {
         assert!(text.contains(&line), "no {line} in\n{text}");
