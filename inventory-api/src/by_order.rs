@@ -12,10 +12,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use edge::Problem;
 use http::HeaderMap;
+use schema_inventory::by_order::{order_of, reservation_of};
 use schema_inventory::{Command, Line, Reserve};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 use crate::InventoryApi;
 use crate::intake::Asked;
@@ -25,8 +24,6 @@ use crate::saga_headers::SagaHeaders;
 use crate::verdict::{Failed, Standing};
 
 const ORDER_ID_CHARS_MAX: usize = 100;
-/// The first line of what is hashed. The ids are kept for ever: never change it.
-const DERIVATION: &[u8] = b"valerix reservation by order 1\n";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,7 +79,8 @@ async fn read(
         return Err(Problem::invalid("/order_id", "out-of-range", "1 to 100 characters"));
     }
     let lines = check_either(request.item_id, request.quantity, request.lines)?;
-    let (order, reservation) = ids(&request.order_id);
+    let order = order_of(&request.order_id);
+    let reservation = reservation_of(order);
     let command = Command::Reserve(Reserve::new(reservation, order, saga.epoch, lines));
     Ok((request.order_id, saga.ask(command)))
 }
@@ -103,21 +101,6 @@ fn check_either(
             Err(Problem::invalid("/lines", "missing-field", detail))
         }
     }
-}
-
-/// The order as it is stored, and its one reservation. An order id that is no UUID becomes one.
-fn ids(order_id: &str) -> (Uuid, Uuid) {
-    let order =
-        Uuid::try_parse(order_id).unwrap_or_else(|_| derive(b"order\n", order_id.as_bytes()));
-    (order, derive(b"reservation\n", order.as_bytes()))
-}
-
-/// A UUID of version 8 (RFC 9562 section 5.8).
-fn derive(what: &[u8], from: &[u8]) -> Uuid {
-    let digest = Sha256::new_with_prefix(DERIVATION).chain_update(what).chain_update(from);
-    let digest = digest.finalize();
-    let bytes = digest[..16].try_into().expect("a digest is longer");
-    uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
 impl IntoResponse for OrderStanding {

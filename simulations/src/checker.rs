@@ -27,8 +27,10 @@ pub use catalogue::{CHECKS, Check, Invariant};
 pub use report::{Counts, Finding, Report, Verdict};
 
 use crate::load::Ledger;
-use connections::{Connections, in_inventory, in_orders};
+pub(crate) use connections::{Connections, in_inventory, in_orders};
 use report::Findings;
+pub(crate) use reservation_match::Reservation;
+pub(crate) use reservations::{Misfit, SideBySide};
 
 /// The two databases.
 #[derive(Debug, Clone)]
@@ -138,4 +140,4 @@ impl Evidence<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,4 +6,5 @@ pub mod contract;
 pub mod load;
 pub mod memory;
 pub mod model;
+pub mod reconcile;
 pub mod stack;

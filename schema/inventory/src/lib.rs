@@ -7,11 +7,13 @@
 pub mod apply;
 pub mod audit;
 pub mod bulk;
+pub mod by_order;
 pub mod command;
 pub mod decide;
 pub mod gremlin;
 pub mod health;
 pub mod movements;
+pub mod recount;
 pub mod reservation_lines;
 pub mod reservations;
 pub mod stock;

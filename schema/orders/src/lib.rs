@@ -14,6 +14,7 @@ pub mod inspection;
 pub mod listen;
 pub mod orders;
 pub mod outbox;
+pub mod reconcile_actions;
 pub mod relays;
 pub mod saga_steps;
 pub mod sagas;

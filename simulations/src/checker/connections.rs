@@ -16,14 +16,14 @@ use super::{CheckError, Subject};
 /// Orders that are dumped in full.
 const DUMPS_MAX: usize = 20;
 
-pub(super) struct Connections {
-    pub(super) orders: PgConnection,
-    pub(super) inventory: PgConnection,
+pub(crate) struct Connections {
+    pub(crate) orders: PgConnection,
+    pub(crate) inventory: PgConnection,
     pub(super) look_again: LookAgain,
 }
 
 impl Connections {
-    pub(super) async fn open(subject: &Subject) -> Result<Self, CheckError> {
+    pub(crate) async fn open(subject: &Subject) -> Result<Self, CheckError> {
         Ok(Self {
             orders: open(&subject.orders_url).await.map_err(in_orders)?,
             inventory: open(&subject.inventory_url).await.map_err(in_inventory)?,
@@ -64,10 +64,10 @@ async fn open(url: &str) -> sqlx::Result<PgConnection> {
     PgConnection::connect_with(&options).await
 }
 
-pub(super) fn in_orders(source: sqlx::Error) -> CheckError {
+pub(crate) fn in_orders(source: sqlx::Error) -> CheckError {
     CheckError::Database { database: "orders", source }
 }
 
-pub(super) fn in_inventory(source: sqlx::Error) -> CheckError {
+pub(crate) fn in_inventory(source: sqlx::Error) -> CheckError {
     CheckError::Database { database: "inventory", source }
 }

@@ -8,20 +8,20 @@ use uuid::Uuid;
 
 /// A reservation with its lines.
 #[derive(Debug, Clone)]
-pub(super) struct Reservation {
-    pub(super) id: Uuid,
-    pub(super) order_id: Option<Uuid>,
-    pub(super) state: String,
-    pub(super) max_epoch: i64,
-    pub(super) lines: BTreeMap<String, i64>,
+pub(crate) struct Reservation {
+    pub(crate) id: Uuid,
+    pub(crate) order_id: Option<Uuid>,
+    pub(crate) state: String,
+    pub(crate) max_epoch: i64,
+    pub(crate) lines: BTreeMap<String, i64>,
 }
 
 /// A fault's name and its detail.
-pub(super) type Mismatch = (&'static str, String);
+pub(crate) type Mismatch = (&'static str, String);
 
 impl Reservation {
     /// Rows of one reservation; `None` where there are none.
-    pub(super) fn gather(rows: impl IntoIterator<Item = HeldLine>) -> Option<Self> {
+    pub(crate) fn gather(rows: impl IntoIterator<Item = HeldLine>) -> Option<Self> {
         let mut gathered: Option<Self> = None;
         for row in rows {
             let reservation = gathered.get_or_insert_with(|| Self {
@@ -38,7 +38,7 @@ impl Reservation {
         gathered
     }
 
-    pub(super) fn holds_stock(&self) -> bool {
+    pub(crate) fn holds_stock(&self) -> bool {
         matches!(self.state.as_str(), "held" | "committed")
     }
 }

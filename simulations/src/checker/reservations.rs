@@ -10,6 +10,7 @@ use futures_util::stream::{BoxStream, Peekable, StreamExt};
 use schema_inventory::audit::{
     HeldLine, find_held_lines, stream_held_lines, stream_orders_with_several,
 };
+use schema_inventory::by_order::reservation_of;
 use schema_orders::audit::{
     StockClaim, count_earned_reservations, find_stock_claim, stream_stock_claims,
 };
@@ -30,47 +31,117 @@ pub(super) async fn check(
     findings: &mut Findings,
 ) -> Result<(), CheckError> {
     check_earned(connections, findings).await?;
-    let Connections { orders, inventory, look_again } = connections;
-    let mut held = Held(stream_held_lines(inventory).peekable());
-    // Its snapshot is taken here, before that of the sagas: a reservation's order is then always there.
-    let mut reservation = held.next().await?;
-    let mut claims = stream_stock_claims(orders);
-    let mut claim = claims.try_next().await.map_err(in_orders)?;
-    loop {
-        let order = match (&claim, &reservation) {
-            (None, None) => return Ok(()),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (Some(claim), Some(reservation)) => claim.reservation_id.cmp(&reservation.id),
-        };
-        let of_claim = (order != Ordering::Greater).then(|| claim.take()).flatten();
-        let of_reservation = (order != Ordering::Less).then(|| reservation.take()).flatten();
-        if of_reservation.is_some() {
-            counts.reservations += 1;
-            reservation = held.next().await?;
+    let mut pairs = SideBySide::open(connections, phase).await?;
+    while let Some(misfit) = pairs.next().await? {
+        for (fault, detail) in misfit.faults {
+            findings.add(fault, Some(misfit.order_id), detail);
         }
-        match (of_claim, of_reservation) {
-            (Some(here), matching) => {
-                let mut faults = compare(&here, matching.as_ref());
-                if !faults.is_empty() && phase == Phase::Live {
-                    faults = look_again.settled_faults(here.order_id).await?;
+    }
+    counts.reservations += pairs.reservations;
+    Ok(())
+}
+
+/// What does not fit about one saga, or about a reservation that no saga uses.
+#[derive(Debug)]
+pub(crate) struct Misfit {
+    pub(crate) order_id: Uuid,
+    /// The reservation as inventory has it.
+    pub(crate) reservation: Option<Reservation>,
+    /// The saga's state; `None`: there is no such order.
+    pub(crate) order_state: Option<String>,
+    pub(crate) faults: Vec<Mismatch>,
+}
+
+/// Both streams, merged by reservation id.
+pub(crate) struct SideBySide<'c> {
+    held: Held<'c>,
+    reservation: Option<Reservation>,
+    claims: BoxStream<'c, sqlx::Result<StockClaim>>,
+    claim: Option<StockClaim>,
+    look_again: &'c mut LookAgain,
+    phase: Phase,
+    /// Read so far.
+    pub(crate) reservations: u64,
+    /// Sagas read so far.
+    pub(crate) sagas: u64,
+}
+
+impl<'c> SideBySide<'c> {
+    pub(crate) async fn open(
+        connections: &'c mut Connections,
+        phase: Phase,
+    ) -> Result<Self, CheckError> {
+        let Connections { orders, inventory, look_again } = connections;
+        let mut held = Held(stream_held_lines(inventory).peekable());
+        // Its snapshot is taken here, before that of the sagas: a reservation's order is then always there.
+        let reservation = held.next().await?;
+        let mut claims = stream_stock_claims(orders);
+        let claim = claims.try_next().await.map_err(in_orders)?;
+        let (reservations, sagas) = (0, 0);
+        Ok(Self { held, reservation, claims, claim, look_again, phase, reservations, sagas })
+    }
+
+    /// The next that does not fit; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Misfit>, CheckError> {
+        loop {
+            let order = match (&self.claim, &self.reservation) {
+                (None, None) => return Ok(None),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(claim), Some(reservation)) => claim.reservation_id.cmp(&reservation.id),
+            };
+            let claim = if order == Ordering::Greater { None } else { self.take_claim().await? };
+            let reservation =
+                if order == Ordering::Less { None } else { self.take_reservation().await? };
+            let misfit = match (claim, reservation) {
+                (Some(claim), reservation) => self.compare(&claim, reservation).await?,
+                (None, Some(stray)) if stray.holds_stock() => {
+                    self.look_again.explain_stray(stray).await?
                 }
-                add(here.order_id, faults, findings);
-                claim = claims.try_next().await.map_err(in_orders)?;
+                (None, _) => None,
+            };
+            if misfit.is_some() {
+                return Ok(misfit);
             }
-            (None, Some(stray)) if stray.holds_stock() => {
-                let owner = stray.order_id.unwrap_or_default();
-                let fault = look_again.explain_stray(&stray, owner).await?;
-                add(owner, vec![fault], findings);
-            }
-            (None, _) => {}
         }
+    }
+
+    async fn take_claim(&mut self) -> Result<Option<StockClaim>, CheckError> {
+        self.sagas += 1;
+        let next = self.claims.try_next().await.map_err(in_orders)?;
+        Ok(std::mem::replace(&mut self.claim, next))
+    }
+
+    async fn take_reservation(&mut self) -> Result<Option<Reservation>, CheckError> {
+        self.reservations += 1;
+        let next = self.held.next().await?;
+        Ok(std::mem::replace(&mut self.reservation, next))
+    }
+
+    async fn compare(
+        &mut self,
+        claim: &StockClaim,
+        reservation: Option<Reservation>,
+    ) -> Result<Option<Misfit>, CheckError> {
+        let faults = compare(claim, reservation.as_ref());
+        if faults.is_empty() {
+            return Ok(None);
+        }
+        if self.phase == Phase::Live {
+            return self.look_again.settled_misfit(claim.order_id).await;
+        }
+        Ok(Misfit::of(claim, reservation, faults))
     }
 }
 
-fn add(order_id: Uuid, faults: Vec<Mismatch>, findings: &mut Findings) {
-    for (fault, detail) in faults {
-        findings.add(fault, Some(order_id), detail);
+impl Misfit {
+    fn of(
+        claim: &StockClaim,
+        reservation: Option<Reservation>,
+        faults: Vec<Mismatch>,
+    ) -> Option<Self> {
+        let (order_id, order_state) = (claim.order_id, Some(claim.state.clone()));
+        (!faults.is_empty()).then_some(Self { order_id, reservation, order_state, faults })
     }
 }
 
@@ -115,41 +186,45 @@ impl Held<'_> {
 }
 
 /// Connections for single looks while the others stream.
-pub(super) struct LookAgain {
+pub(crate) struct LookAgain {
     pub(super) orders: PgConnection,
     pub(super) inventory: PgConnection,
 }
 
 impl LookAgain {
-    /// The faults of one saga, seen while it stood still.
-    async fn settled_faults(&mut self, order_id: Uuid) -> Result<Vec<Mismatch>, CheckError> {
+    /// What does not fit about one saga, seen while it stood still.
+    async fn settled_misfit(&mut self, order_id: Uuid) -> Result<Option<Misfit>, CheckError> {
         for _ in 0..LOOKS_MAX {
-            let Some(before) = self.claim(order_id).await? else { return Ok(vec![]) };
+            let Some(before) = self.claim(order_id).await? else { return Ok(None) };
             let lines = find_held_lines(&mut self.inventory, before.reservation_id).await;
             let reservation = Reservation::gather(lines.map_err(in_inventory)?);
             let after = self.claim(order_id).await?;
             if after.is_some_and(|after| after.version == before.version) {
-                return Ok(compare(&before, reservation.as_ref()));
+                let faults = compare(&before, reservation.as_ref());
+                return Ok(Misfit::of(&before, reservation, faults));
             }
         }
-        Ok(vec![])
+        Ok(None)
     }
 
-    /// Stock is held under an id that no saga uses.
-    async fn explain_stray(
-        &mut self,
-        stray: &Reservation,
-        owner: Uuid,
-    ) -> Result<Mismatch, CheckError> {
-        let Reservation { id, state, .. } = stray;
-        Ok(match self.claim(owner).await? {
+    /// Stock is held under an id that no saga uses. Where no saga has the order either, it may be one
+    /// that the seeds' calls have made.
+    async fn explain_stray(&mut self, stray: Reservation) -> Result<Option<Misfit>, CheckError> {
+        let order_id = stray.order_id.unwrap_or_default();
+        let Reservation { id, ref state, .. } = stray;
+        let claim = self.claim(order_id).await?;
+        let fault = match &claim {
             Some(claim) => {
-                let (uses, in_state) = (claim.reservation_id, claim.state);
+                let (uses, in_state) = (claim.reservation_id, &claim.state);
                 let detail = format!("{state} under {id}; its {in_state} saga uses {uses}");
                 ("stock-held-twice", detail)
             }
+            None if id == reservation_of(order_id) => return Ok(None),
             None => ("stock-held-for-nobody", format!("{state} under {id}")),
-        })
+        };
+        let order_state = claim.map(|claim| claim.state);
+        let (reservation, faults) = (Some(stray), vec![fault]);
+        Ok(Some(Misfit { order_id, reservation, order_state, faults }))
     }
 
     async fn claim(&mut self, order_id: Uuid) -> Result<Option<StockClaim>, CheckError> {

@@ -1,7 +1,7 @@
 //! Each check fires on its planted fault, and a clean history of every kind is clean.
 
-mod history;
-mod planted;
+pub(crate) mod history;
+pub(crate) mod planted;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -21,16 +21,16 @@ const RUN: u64 = 7;
 const FREE: Event = Event::Claimed { time_left_ms: 60_000, claim: Claim::Free };
 const TAKEOVER: Event = Event::Claimed { time_left_ms: 60_000, claim: Claim::Takeover };
 
-pub(super) struct World {
-    orders: TestDb,
+pub(crate) struct World {
+    pub(crate) orders: TestDb,
     inventory: TestDb,
     by_name: BTreeMap<&'static str, Uuid>,
-    pub(super) entries: Vec<Entry>,
-    pub(super) conflicts: Vec<Conflict>,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) conflicts: Vec<Conflict>,
 }
 
 impl World {
-    pub(super) async fn build() -> Self {
+    pub(crate) async fn build() -> Self {
         let mut world = Self {
             orders: schema_orders::testing::fresh_database().await,
             inventory: schema_inventory::testing::fresh_inventory().await,
@@ -115,14 +115,14 @@ impl World {
     }
 
     /// Held in inventory, and the relay has not heard of it yet.
-    pub(super) async fn leave_one_under_way(&mut self) {
+    pub(crate) async fn leave_one_under_way(&mut self) {
         let order = self.place("under_way", "ps5", Outcome::Accepted).await;
         self.drive(order, &[FREE]).await;
         self.reserve(order).await;
     }
 
     /// Many finished orders, older than everything else, in two pieces.
-    pub(super) async fn fill_past(&self, orders: i64) {
+    pub(crate) async fn fill_past(&self, orders: i64) {
         let began_ms = 1_000_000_000_000;
         for (first, last) in [(1, orders / 2), (orders / 2 + 1, orders)] {
             let filled: Result<_, sqlx::Error> = async {
@@ -142,11 +142,11 @@ impl World {
         }
     }
 
-    pub(super) fn subject(&self) -> Subject {
+    pub(crate) fn subject(&self) -> Subject {
         Subject { orders_url: self.orders.url.clone(), inventory_url: self.inventory.url.clone() }
     }
 
-    pub(super) fn ledger(&self) -> Ledger {
+    pub(crate) fn ledger(&self) -> Ledger {
         let mut ledger = Ledger::new(RUN);
         for entry in &self.entries {
             ledger.push(*entry);
@@ -157,15 +157,15 @@ impl World {
         ledger
     }
 
-    pub(super) fn orders_placed(&self) -> usize {
+    pub(crate) fn orders_placed(&self) -> usize {
         self.by_name.len()
     }
 
-    pub(super) fn order(&self, name: &str) -> Uuid {
+    pub(crate) fn order(&self, name: &str) -> Uuid {
         self.by_name[name]
     }
 
-    pub(super) async fn plant(&mut self, plant: Plant) {
+    pub(crate) async fn plant(&mut self, plant: Plant) {
         match plant {
             Plant::Orders(sql) => run(&self.orders, self.with_ids(sql)).await,
             Plant::Inventory(sql) => run(&self.inventory, self.with_ids(sql)).await,
@@ -273,7 +273,7 @@ impl World {
         (loaded.saga.reservation_id, loaded.epoch)
     }
 
-    async fn apply(&self, command: Command) {
+    pub(crate) async fn apply(&self, command: Command) {
         let db = self.inventory.db.clone();
         let applied: Result<_, sqlx::Error> =
             db.transaction(|c| Box::pin(async move { apply_batch(c, &[command]).await })).await;

@@ -17,7 +17,7 @@ pub(super) struct Planted {
 
 /// Where the fault is. `{name}` in SQL stands for that order's id.
 #[derive(Clone, Copy)]
-pub(super) enum Plant {
+pub(crate) enum Plant {
     Orders(&'static str),
     Inventory(&'static str),
     Answers(fn(&mut World)),
