@@ -7,6 +7,7 @@
 mod given_databases;
 mod inventory_down;
 mod newcomer;
+mod observability;
 mod power_cut;
 mod services_apart;
 mod start_up;
