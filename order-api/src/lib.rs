@@ -9,6 +9,7 @@
 //! It never calls inventory for an order, and never holds a database transaction open while it
 //! waits for anything but the database.
 
+mod actions;
 mod api;
 mod board_gauges;
 mod cancel;

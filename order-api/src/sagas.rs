@@ -23,6 +23,7 @@ use crate::OrderApi;
 pub(crate) use answer::SagaAnswer;
 pub(crate) use groups::GroupsAnswer;
 pub(crate) use recent::Recent;
+pub(crate) use show::etag;
 pub(crate) use stats::StatsAnswer;
 
 pub(crate) fn routes() -> Router<Arc<OrderApi>> {

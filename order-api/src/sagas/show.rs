@@ -81,6 +81,6 @@ pub(super) async fn find(api: &OrderApi, id: Uuid) -> Result<SagaRow, Problem> {
 }
 
 /// What `If-Match` of an action refers to.
-pub(super) fn etag(version: i32) -> HeaderValue {
+pub(crate) fn etag(version: i32) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).expect("digits are a header value")
 }

@@ -4,12 +4,15 @@ use http::Method;
 
 use crate::world::{World, request, send};
 
-const STAFF: [(&str, Method); 5] = [
+const STAFF: [(&str, Method); 8] = [
     ("/api/sagas", Method::GET),
     ("/api/sagas/stats", Method::GET),
     ("/api/sagas/groups", Method::GET),
     ("/api/sagas/018f0000-0000-7000-8000-000000000000", Method::GET),
     ("/api/sagas/018f0000-0000-7000-8000-000000000000/steps", Method::GET),
+    ("/api/sagas/018f0000-0000-7000-8000-000000000000/actions", Method::GET),
+    ("/api/sagas/018f0000-0000-7000-8000-000000000000/actions", Method::POST),
+    ("/api/audit", Method::GET),
 ];
 
 #[tokio::test]

@@ -65,6 +65,12 @@ pub async fn set_state(db: &Db, order_id: Uuid, state: &str) {
     execute(db.pool(), update.bind(order_id).bind(state)).await;
 }
 
+/// Lets a saga that waits for its next try wait for so many seconds from now.
+pub async fn put_off(db: &Db, order_id: Uuid, seconds: i32) {
+    let update = "update outbox set run_at = now() + $2 * interval '1 s' where order_id = $1";
+    execute(db.pool(), sqlx::query(update).bind(order_id).bind(seconds)).await;
+}
+
 /// Lets the messages of the work list have waited for so many seconds longer.
 pub async fn make_oldest_message_older(db: &Db, seconds: i32) {
     let update = sqlx::query("update outbox set created_at = created_at - $1 * interval '1 s'");

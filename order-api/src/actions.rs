@@ -1,0 +1,23 @@
+//! What staff does to sagas: retry, cancel, resolve, note. Decided by the core, fenced and journaled like
+//! everything else, and never without a row that says who did it and why.
+//!
+//! Read [`decide`], which is pure, then `carry_out`, which stores what it says.
+
+mod audit;
+mod carry_out;
+mod decide;
+mod post;
+mod request;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::OrderApi;
+
+pub(crate) fn routes() -> Router<Arc<OrderApi>> {
+    Router::new()
+        .route("/api/sagas/{id}/actions", post(post::act).get(audit::list_of_saga))
+        .route("/api/audit", get(audit::list))
+}
