@@ -41,6 +41,8 @@ pub(crate) enum Command {
     /// Look at the configuration
     #[command(subcommand)]
     Config(Config),
+    #[command(flatten)]
+    Desk(crate::desk::Desk),
     /// Measure one workload on a stack of its own, and what its Postgres could do at most
     Bench(Box<simulations::bench::Options>),
     /// Whether an inventory service of your own keeps the contract

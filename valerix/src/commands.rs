@@ -12,11 +12,12 @@ mod simulate;
 mod up;
 
 use crate::cli::{Command, Config, Simulate};
+use crate::desk;
 use crate::settings::Settings;
 
 /// Runs one subcommand to its end.
 pub(crate) async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
-    if !matches!(command, Command::Config(_)) {
+    if !matches!(command, Command::Config(_) | Command::ContractTest(_) | Command::Desk(_)) {
         settings.log();
     }
     match command {
@@ -26,6 +27,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> anyhow::Result<
         Command::OrderApi(asked) => order_api::run(*asked).await,
         Command::InventoryApi(asked) => inventory_api::run(*asked).await,
         Command::Relay(asked) => relay::run(*asked).await,
+        Command::Desk(asked) => desk::run(asked).await,
         Command::Bench(options) => bench::run(*options).await,
         Command::ContractTest(options) => contract_test::run(&options).await,
         Command::Simulate(Simulate::Check(asked)) => simulate::check(&asked).await,

@@ -1,5 +1,7 @@
 //! How a failed command says what went wrong: one line, the cause once, nothing of our insides.
 
+use crate::desk::CallError;
+
 /// The error and its causes, leaving out a cause that the text before has already told.
 pub(crate) fn describe(error: &anyhow::Error) -> String {
     let mut text = String::new();
@@ -13,6 +15,11 @@ pub(crate) fn describe(error: &anyhow::Error) -> String {
         }
     }
     text
+}
+
+/// What the process ends with: 1, unless a call over HTTP says more.
+pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
+    error.downcast_ref::<CallError>().map_or(1, CallError::exit_code)
 }
 
 #[cfg(test)]

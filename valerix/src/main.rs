@@ -6,6 +6,7 @@
 mod cli;
 mod commands;
 mod databases;
+mod desk;
 mod errors;
 mod listening;
 mod output;
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", errors::describe(&error));
-            ExitCode::FAILURE
+            ExitCode::from(errors::exit_code(&error))
         }
     }
 }

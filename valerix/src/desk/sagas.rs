@@ -1,0 +1,154 @@
+//! `valerix sagas …` and `valerix stats`
+
+use clap::{Args, Subcommand};
+
+use super::http::{Of, Remote};
+use super::page::{collect, encoded};
+use super::print::{self, Column};
+
+const COLUMNS: [Column; 6] = [
+    ("id", "/id"),
+    ("state", "/state"),
+    ("reason", "/reason"),
+    ("in doubt", "/in_doubt"),
+    ("attempt", "/attempt"),
+    ("what is happening", "/headline"),
+];
+const FIELDS: [Column; 16] = [
+    ("id", "/id"),
+    ("state", "/state"),
+    ("reason", "/reason"),
+    ("what is happening", "/headline"),
+    ("stock", "/explanation/stock"),
+    ("next", "/explanation/next_step"),
+    ("what to do", "/explanation/advice"),
+    ("in doubt", "/in_doubt"),
+    ("attempt", "/attempt"),
+    ("lines", "/lines"),
+    ("held by", "/owner/name"),
+    ("next try", "/next_try_at"),
+    ("deadline", "/deadline_at"),
+    ("created", "/created_at"),
+    ("updated", "/updated_at"),
+    ("runbook", "/explanation/runbook"),
+];
+const WORDS: [Column; 5] = [
+    ("now", "/headline"),
+    ("stock", "/stock"),
+    ("next", "/next_step"),
+    ("what to do", "/advice"),
+    ("runbook", "/runbook"),
+];
+const STEPS: [Column; 8] = [
+    ("#", "/number"),
+    ("what", "/action"),
+    ("started", "/started_at"),
+    ("took (ms)", "/took_ms"),
+    ("waited (ms)", "/waited_ms"),
+    ("outcome", "/outcome_text"),
+    ("worker", "/worker/name"),
+    ("epoch", "/epoch"),
+];
+const STATES: [Column; 3] =
+    [("state", "/state"), ("count", "/count"), ("oldest (ms)", "/oldest_age_ms")];
+
+/// What can be asked about sagas.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Sagas {
+    /// List sagas, newest first
+    List(List),
+    /// Everything about one saga
+    Show(One),
+    /// One saga in plain words
+    Explain(One),
+    /// What was tried, one line per attempt
+    Steps(One),
+}
+
+/// Which saga.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct One {
+    /// The order's id.
+    id: String,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+/// Which sagas.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct List {
+    /// Only those in this state.
+    #[arg(long)]
+    state: Option<String>,
+    /// Only those that wait or ended for this reason.
+    #[arg(long)]
+    reason: Option<String>,
+    /// Only those whose last call has an unknown outcome.
+    #[arg(long)]
+    in_doubt: bool,
+    /// Only those that should have moved and have not.
+    #[arg(long)]
+    stuck: bool,
+    /// Only those for this item.
+    #[arg(long)]
+    item: Option<String>,
+    /// An order id, an idempotency key, or an item.
+    #[arg(long, short)]
+    query: Option<String>,
+    /// So many at most.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    limit: u16,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+pub(super) async fn run(asked: Sagas) -> anyhow::Result<()> {
+    match asked {
+        Sagas::List(asked) => list(asked).await,
+        Sagas::Show(One { id, remote }) => one(&remote, &path(&id), &FIELDS).await,
+        Sagas::Explain(One { id, remote }) => {
+            one(&remote, &format!("{}/explain", path(&id)), &WORDS).await
+        }
+        Sagas::Steps(One { id, remote }) => {
+            let path = format!("{}/steps", path(&id));
+            let items = collect(&remote, Of::Orders, &path, &[], 10_000).await?;
+            print::items(&remote, &items, &STEPS);
+            Ok(())
+        }
+    }
+}
+
+/// `valerix stats`: the states, and how old the oldest in each is.
+pub(super) async fn stats(remote: &Remote) -> anyhow::Result<()> {
+    let stats = remote.get(Of::Orders, "/api/sagas/stats")?.send().await?;
+    let states = stats["states"].as_array().cloned().unwrap_or_default();
+    print::items(remote, &states, &STATES);
+    Ok(())
+}
+
+async fn list(asked: List) -> anyhow::Result<()> {
+    let List { state, reason, in_doubt, stuck, item, query, limit, remote } = asked;
+    let only = |wanted: bool| wanted.then(|| "true".to_owned());
+    let filters = [
+        ("state", state),
+        ("reason", reason),
+        ("in_doubt", only(in_doubt)),
+        ("stuck", only(stuck)),
+        ("item_id", item),
+        ("q", query),
+    ];
+    let limit = usize::from(limit);
+    let items = collect(&remote, Of::Orders, "/api/sagas", &filters, limit).await?;
+    print::items(&remote, &items, &COLUMNS);
+    Ok(())
+}
+
+async fn one(remote: &Remote, path: &str, fields: &[Column]) -> anyhow::Result<()> {
+    let saga = remote.get(Of::Orders, path)?.send().await?;
+    print::one(remote, &saga, fields);
+    Ok(())
+}
+
+fn path(id: &str) -> String {
+    format!("/api/sagas/{}", encoded(id))
+}
