@@ -47,6 +47,8 @@ struct Inner {
     otherwise: Option<Act>,
     states: HashMap<Uuid, &'static str>,
     batches: Vec<usize>,
+    in_flight: usize,
+    in_flight_max: usize,
 }
 
 /// The stub, and its server.
@@ -104,6 +106,20 @@ impl Stub {
         self.inner.lock().unwrap().batches.clone()
     }
 
+    /// Single calls in flight at most since the last look.
+    pub(crate) fn take_in_flight_max(&self) -> usize {
+        let mut inner = self.inner.lock().unwrap();
+        let now = inner.in_flight;
+        std::mem::replace(&mut inner.in_flight_max, now)
+    }
+
+    fn enter(&self) -> InFlight {
+        let mut inner = self.inner.lock().unwrap();
+        inner.in_flight += 1;
+        inner.in_flight_max = inner.in_flight_max.max(inner.in_flight);
+        InFlight(self.clone())
+    }
+
     /// What this reservation came to: `held` or `released`.
     pub(crate) fn state_of(&self, reservation_id: Uuid) -> Option<&'static str> {
         self.inner.lock().unwrap().states.get(&reservation_id).copied()
@@ -122,6 +138,15 @@ impl Stub {
     }
 }
 
+/// A call that somebody waits for. It ends with its answer, or when its caller has gone.
+struct InFlight(Stub);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.inner.lock().unwrap().in_flight -= 1;
+    }
+}
+
 async fn reserve(state: State<Stub>, id: Path<Uuid>, headers: HeaderMap) -> Response {
     answer(state, "reserve", id, &headers).await
 }
@@ -136,6 +161,7 @@ async fn answer(
     Path(reservation_id): Path<Uuid>,
     headers: &HeaderMap,
 ) -> Response {
+    let _in_flight = stub.enter();
     let epoch = headers["Saga-Epoch"].to_str().unwrap().parse().unwrap();
     let gremlin = headers.get("saga-gremlin").is_some_and(|said| said == "true");
     let act = stub.act(Seen { verb, reservation_id, epoch, gremlin });

@@ -1,8 +1,11 @@
 //! Orders, relays that start, stop and die, and waiting for what a test expects.
 
+use std::sync::Arc;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use outbox_relay::gate::Gate;
 use outbox_relay::{Config, Reach, Relay, serve};
 use schema_orders::hints::Hints;
 use schema_orders::orders::{Line, NewOrder, insert_orders};
@@ -24,6 +27,7 @@ pub(crate) struct World {
 
 /// A relay with a runtime of its own, so that it can die as a process does: at once, with all its tasks.
 pub(crate) struct RunningRelay {
+    gate: mpsc::Receiver<Arc<Gate>>,
     stop: CancellationToken,
     runtime: Option<tokio::runtime::Runtime>,
     serving: Option<JoinHandle<()>>,
@@ -78,14 +82,17 @@ impl World {
             .unwrap();
         let (url, stop) = (self.db.url.clone(), CancellationToken::new());
         let stopped = stop.clone();
+        let (tell, gate) = mpsc::channel();
         let serving = runtime.spawn(async move {
             let pool = schema_pg::PoolConfig::new(&url, "relay");
             let db = schema_pg::Db::connect(&pool).await.unwrap();
             let reach = Reach::OtherProcesses;
             let relay = Relay::new(config, db, Hints::default(), reach).unwrap();
+            // Hardly anybody asks.
+            let _ = tell.send(Arc::clone(relay.gate()));
             serve(relay, None, stopped).await.unwrap();
         });
-        RunningRelay { stop, runtime: Some(runtime), serving: Some(serving) }
+        RunningRelay { gate, stop, runtime: Some(runtime), serving: Some(serving) }
     }
 
     pub(crate) async fn saga(&self, order_id: Uuid) -> Saga {
@@ -161,6 +168,11 @@ impl World {
 }
 
 impl RunningRelay {
+    /// Its breaker, budget and drain; to be asked for once.
+    pub(crate) fn gate(&self) -> Arc<Gate> {
+        self.gate.recv_timeout(PATIENCE).unwrap()
+    }
+
     /// As kill -9 does: no task of it goes on, nothing is handed over.
     pub(crate) fn die(mut self) {
         self.runtime.take().expect("runs").shutdown_background();
