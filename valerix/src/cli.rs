@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Bench(Box<simulations::bench::Options>),
     /// Whether an inventory service of your own keeps the contract
     ContractTest(simulations::contract::Options),
+    /// Whether both databases agree about stock; 0: they do, 1: they do not, 2: nothing can be said
+    Reconcile(Reconcile),
     /// Try to break it, and check that nothing was lost
     #[command(subcommand)]
     Simulate(Simulate),
@@ -67,6 +70,30 @@ pub(crate) struct Check {
     #[arg(long)]
     pub(crate) live: bool,
     /// Print JSON, with everything that is known of the first offending orders.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What `valerix reconcile` can be told.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Reconcile {
+    #[command(flatten)]
+    pub(crate) databases: DatabaseUrls,
+    /// Put right what needs no guess, with an audit row for each: count again what is reserved, release
+    /// what is held for orders that ended without stock or do not exist.
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// Who asks for repairs, for the audit.
+    #[arg(long, default_value = "operator", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) actor: String,
+    /// Why, for the audit.
+    #[arg(
+        long,
+        default_value = "valerix reconcile --repair",
+        value_parser = NonEmptyStringValueParser::new()
+    )]
+    pub(crate) reason: String,
+    /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }

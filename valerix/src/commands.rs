@@ -7,6 +7,7 @@ mod inventory_api;
 mod migrate;
 mod order_api;
 mod postgres;
+mod reconcile;
 mod relay;
 mod simulate;
 mod up;
@@ -30,6 +31,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> anyhow::Result<
         Command::Desk(asked) => desk::run(asked).await,
         Command::Bench(options) => bench::run(*options).await,
         Command::ContractTest(options) => contract_test::run(&options).await,
+        Command::Reconcile(asked) => reconcile::run(asked).await,
         Command::Simulate(Simulate::Check(asked)) => simulate::check(&asked).await,
         Command::Config(Config::Check(up)) => config_check::run(&up, &settings).await,
     }

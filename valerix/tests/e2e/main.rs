@@ -5,10 +5,12 @@
 //! once, is nothing stuck?
 
 mod given_databases;
+mod hazards;
 mod inventory_down;
 mod newcomer;
 mod observability;
 mod power_cut;
+mod reconcile;
 mod services_apart;
 mod start_up;
 mod support;

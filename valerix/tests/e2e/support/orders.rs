@@ -51,6 +51,33 @@ impl Api {
         request.send().await.expect("the order service answers")
     }
 
+    /// Places an order for one piece and waits for nothing.
+    pub(crate) async fn place(&self, key: &str, item_id: &str) {
+        let body = json!({"item_id": item_id, "quantity": 1});
+        let request = self.http.post(self.url("/api/orders")).json(&body);
+        let request = request.header("idempotency-key", key).header("prefer", "respond-async");
+        let answer = request.send().await.expect("the order service answers");
+        assert_eq!(answer.status(), 202);
+    }
+
+    /// Switches the gremlin on, or off where nothing is wanted of it.
+    pub(crate) async fn gremlin(&self, settings: Option<&Value>) {
+        let path = self.url("/api/admin/chaos");
+        let request = match settings {
+            Some(settings) => self.http.post(path).json(settings),
+            None => self.http.delete(path),
+        };
+        let answer = request.send().await.expect("the inventory service answers");
+        assert!(answer.status().is_success(), "{}", answer.status());
+    }
+
+    /// The value of the series that begins like this in its metrics.
+    pub(crate) async fn metric(&self, series: &str) -> f64 {
+        let text = self.get("/metrics").await.text().await.expect("text");
+        let line = text.lines().find_map(|line| line.strip_prefix(series));
+        line.and_then(|value| value.trim().parse().ok()).unwrap_or_default()
+    }
+
     /// Sets the stock of an item.
     pub(crate) async fn stock(&self, item_id: &str, on_hand: i64) {
         let body = json!({"item_id": item_id, "set": on_hand});

@@ -90,6 +90,23 @@ impl Apart {
         self.service("inventory-api", vec![("INVENTORY_API_LISTEN", listen)])
     }
 
+    /// A command that looks at the databases and ends by itself; how it ended.
+    pub(crate) fn tool(&self, arguments: &[&str]) -> Option<i32> {
+        let settings = [
+            ("ORDER_DATABASE_URL", self.subject.orders_url.clone()),
+            ("INVENTORY_DATABASE_URL", self.subject.inventory_url.clone()),
+        ];
+        Process::start(self.directory.path(), arguments, &settings).wait().code()
+    }
+
+    /// The same, and the gremlin may be switched on.
+    pub(crate) fn inventory_api_with_gremlin(&self) -> Process {
+        let listen = self.inventory.address.to_string();
+        let settings =
+            vec![("INVENTORY_API_LISTEN", listen), ("GREMLIN_ENABLED", "true".to_owned())];
+        self.service("inventory-api", settings)
+    }
+
     /// A relay and where its face is.
     pub(crate) fn relay(&self) -> (Process, Api) {
         let face = Api::at(free_port());
