@@ -123,6 +123,32 @@ fn every_file_is_short_and_says_what_it_is_for() {
 }
 
 #[test]
+fn only_the_databases_clock_decides() {
+    for folder in
+        ["order-api", "inventory-api", "outbox-relay", "schema/orders", "schema/inventory"]
+    {
+        assert_absent(&format!("{folder}/src"), &["Utc::now", "SystemTime::now"], |path| {
+            !is_test(path)
+        });
+    }
+}
+
+#[test]
+fn every_test_that_a_hazard_names_exists() {
+    let text = read(&root().join("docs/HAZARDS.md"));
+    let (mut file, mut tests) = (String::new(), 0);
+    for word in text.split('`').skip(1).step_by(2) {
+        if word.ends_with(".rs") {
+            file = read(&root().join(word));
+        } else if word.contains('_') && word.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
+            assert!(file.contains(&format!("fn {word}(")), "{word} is not where HAZARDS.md says");
+            tests += 1;
+        }
+    }
+    assert!(tests > 30, "only {tests} tests are named");
+}
+
+#[test]
 fn names_say_what_is_inside() {
     let empty =
         ["util", "utils", "common", "helpers", "misc", "types", "manager", "service", "mod"];
