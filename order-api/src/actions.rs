@@ -16,6 +16,10 @@ use axum::routing::{get, post};
 
 use crate::OrderApi;
 
+pub(crate) use carry_out::{Action, Done, Failed, Mode, carry_out};
+pub(crate) use decide::{Decision, Kind, decide, refusal};
+pub(crate) use request::{Expected, check_reason};
+
 pub(crate) fn routes() -> Router<Arc<OrderApi>> {
     Router::new()
         .route("/api/sagas/{id}/actions", post(post::act).get(audit::list_of_saga))

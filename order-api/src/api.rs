@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::Config;
 use crate::board_gauges::BoardGauges;
+use crate::bulk::Runner;
 use crate::desk::Desk;
 use crate::health::InventoryProbe;
 use crate::intake::Intake;
@@ -62,6 +63,7 @@ pub struct OrderApi {
     pub(crate) inventory: Option<InventoryProbe>,
     pub(crate) staff_access: StaffAccess,
     pub(crate) desk: Desk,
+    pub(crate) bulk: Runner,
     pub(crate) stats: Recent<Arc<StatsAnswer>>,
     pub(crate) groups: Recent<Arc<GroupsAnswer>>,
     tasks: TaskTracker,
@@ -90,6 +92,8 @@ impl OrderApi {
         spawn(boxed(settlement.clone().poll(db.clone())));
         let board = BoardGauges::default();
         spawn(boxed(board.clone().show_when_asked(db.clone())));
+        let bulk = Runner::new(db.clone(), hints.clone(), config.bulk_per_s, config.deadline_ms);
+        spawn(boxed(bulk.clone().run()));
         if relay == RelayPlace::Elsewhere {
             let heard = settlement.look_now();
             spawn(boxed(listen_for_ever(db.clone(), SETTLED_CHANNEL, heard)));
@@ -114,6 +118,7 @@ impl OrderApi {
             inventory,
             staff_access,
             desk,
+            bulk,
             stats: Recent::default(),
             groups: Recent::default(),
             tasks,

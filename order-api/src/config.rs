@@ -117,6 +117,16 @@ pub struct Config {
         value_parser = bounded!(u32).range(1..=86_400)
     )]
     pub outbox_age_max_s: u32,
+    /// Sagas that bulk actions of staff move per second, all instances together. Default: 50; 1 to
+    /// 1000.
+    #[arg(
+        id = "order_api_bulk_per_s",
+        long = "order-api-bulk-per-s",
+        env = "ORDER_API_BULK_PER_S",
+        default_value_t = 50,
+        value_parser = bounded!(u32).range(1..=1_000)
+    )]
+    pub bulk_per_s: u32,
 }
 
 impl Config {

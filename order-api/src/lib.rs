@@ -12,6 +12,7 @@
 mod actions;
 mod api;
 mod board_gauges;
+mod bulk;
 mod cancel;
 mod config;
 mod create;

@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 use edge::{Shell, metrics_route, wrap};
 
 use crate::OrderApi;
-use crate::{actions, cancel, create, get, health, list, metrics, sagas, staff};
+use crate::{actions, bulk, cancel, create, get, health, list, metrics, sagas, staff};
 
 const SERVICE: &str = "order-api";
 
@@ -40,6 +40,6 @@ pub(crate) fn router(api: Arc<OrderApi>) -> Router {
 
 /// All of them behind the one door.
 fn staff_routes(api: &Arc<OrderApi>) -> Router<Arc<OrderApi>> {
-    let routes = sagas::routes().merge(actions::routes());
+    let routes = sagas::routes().merge(actions::routes()).merge(bulk::routes());
     routes.route_layer(from_fn_with_state(api.clone(), staff::admit))
 }

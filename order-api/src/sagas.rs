@@ -22,6 +22,7 @@ use crate::OrderApi;
 
 pub(crate) use answer::SagaAnswer;
 pub(crate) use groups::GroupsAnswer;
+pub(crate) use query::SagaQuery;
 pub(crate) use recent::Recent;
 pub(crate) use show::etag;
 pub(crate) use stats::StatsAnswer;

@@ -64,13 +64,27 @@ pub(crate) struct Applied {
     pub(crate) saga: SagaRow,
 }
 
-/// A database error or a no; both end the transaction without a trace.
+/// What ends the transaction without a trace.
 #[derive(Debug)]
-pub(crate) struct Failed(pub(crate) Problem);
+pub(crate) enum Failed {
+    /// The database.
+    Database(DbError),
+    /// A no, and no statement has failed.
+    No(Problem),
+}
 
 impl From<DbError> for Failed {
     fn from(error: DbError) -> Failed {
-        Failed(db_problem::problem_of(&error))
+        Failed::Database(error)
+    }
+}
+
+impl From<Failed> for Problem {
+    fn from(failed: Failed) -> Problem {
+        match failed {
+            Failed::Database(error) => db_problem::problem_of(&error),
+            Failed::No(problem) => problem,
+        }
     }
 }
 
@@ -82,7 +96,8 @@ pub(crate) async fn carry_out(
     mode: Mode,
 ) -> Result<Done, Failed> {
     let id = action.order_id;
-    let locked = load_for_update(&mut *connection, id).await?.ok_or_else(|| Failed(absent()))?;
+    let locked =
+        load_for_update(&mut *connection, id).await?.ok_or_else(|| Failed::No(absent()))?;
     let saga = find(&mut *connection, id).await?;
     if !matches(expected, saga.version) {
         return Ok(Done::Moved { saga: Box::new(saga) });
@@ -194,7 +209,7 @@ fn matches(expected: Expected, version: i32) -> bool {
 fn of_a_newer_version(unknown: &UnknownState) -> Failed {
     tracing::warn!(%unknown, "an action was not carried out");
     let title = "only a newer version knows this state";
-    Failed(
+    Failed::No(
         Problem::new(StatusCode::CONFLICT, "state-of-newer-version", title)
             .with_detail("act through an instance of the newer version"),
     )
@@ -202,5 +217,5 @@ fn of_a_newer_version(unknown: &UnknownState) -> Failed {
 
 fn bug(order_id: Uuid, what: &dyn std::fmt::Display) -> Failed {
     tracing::error!(%order_id, %what, "an action could not be carried out");
-    Failed(Problem::internal())
+    Failed::No(Problem::internal())
 }

@@ -29,6 +29,13 @@ pub(crate) enum Decision {
 }
 
 impl Kind {
+    /// The kind of this name; `None`: only a newer version knows it.
+    pub(crate) fn named(name: &str) -> Option<Kind> {
+        [Kind::Retry, Kind::Cancel, Kind::Resolve, Kind::Note]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Retry => "retry",

@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::carry_out::{Action, Applied, Done, Failed, Mode, carry_out};
+use super::carry_out::{Action, Applied, Done, Mode, carry_out};
 use super::decide::{Kind, refusal};
 use super::request::{ActionRequest, expected_version};
 use crate::OrderApi;
@@ -72,7 +72,7 @@ pub(crate) async fn act(
     let done = api.db.transaction(move |connection| {
         Box::pin(async move { carry_out(connection, &asked, expected, mode).await })
     });
-    match done.await.map_err(|Failed(problem)| problem)? {
+    match done.await? {
         Done::Applied(applied) => Ok(acted(&api, action, mode, *applied)),
         Done::Refused { why, saga } => {
             let title = "this action does not apply";

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
 
 mod actions;
+mod bulk;
 mod cancel;
 mod create;
 mod get;

@@ -128,7 +128,7 @@ impl Answer {
     }
 }
 
-async fn start(
+pub(crate) async fn start(
     database: &TestDb,
     hints: &Hints,
     relay: RelayPlace,

@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod board;
 pub mod bulk;
+pub mod bulk_actions;
 pub mod health;
 pub mod hints;
 pub mod idempotency_keys;

@@ -1,0 +1,144 @@
+//! GET /api/bulk-actions/{id}: how far it is, and what became of each saga.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use edge::{Problem, StrictQuery};
+use schema_orders::bulk_actions::{BulkRow, ItemRow, find_bulk, list_items};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::OrderApi;
+use crate::order_id::OrderId;
+
+const LIMIT_MAX: u32 = 100;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShowQuery {
+    limit: Option<u32>,
+    /// The number of the item that the page begins after.
+    cursor: Option<i32>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct BulkAnswer {
+    id: Uuid,
+    r#type: String,
+    state: &'static str,
+    actor: String,
+    reason: String,
+    selection: Value,
+    as_of: DateTime<Utc>,
+    created_at: DateTime<Utc>,
+    finished_at: Option<DateTime<Utc>>,
+    total: i32,
+    done: i64,
+    results: Results,
+    items: Vec<ItemAnswer>,
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Results {
+    applied: i64,
+    refused: i64,
+    moved: i64,
+    missing: i64,
+}
+
+#[derive(Serialize)]
+struct ItemAnswer {
+    n: i32,
+    order_id: Uuid,
+    version: i32,
+    /// `None`: still to do.
+    result: Option<String>,
+    detail: Option<String>,
+    action_id: Option<Uuid>,
+    done_at: Option<DateTime<Utc>>,
+    /// Where the saga stands now.
+    saga: Option<Now>,
+}
+
+#[derive(Serialize)]
+struct Now {
+    state: String,
+    reason: Option<String>,
+}
+
+pub(crate) async fn show(
+    State(api): State<Arc<OrderApi>>,
+    OrderId(id): OrderId,
+    StrictQuery(query): StrictQuery<ShowQuery>,
+) -> Result<Json<BulkAnswer>, Problem> {
+    let limit = query.limit.unwrap_or(LIMIT_MAX);
+    if limit == 0 || limit > LIMIT_MAX {
+        return Err(Problem::invalid("limit", "out-of-range", "1 to 100"));
+    }
+    find(&api, id, query.cursor.unwrap_or(0), limit).await.map(Json)
+}
+
+/// The action, with up to `limit` items after number `after`.
+pub(super) async fn find(
+    api: &OrderApi,
+    id: Uuid,
+    after: i32,
+    limit: u32,
+) -> Result<BulkAnswer, Problem> {
+    let found = api.desk.read(move |connection| {
+        Box::pin(async move {
+            let items = list_items(&mut *connection, id, after, i64::from(limit)).await?;
+            Ok(find_bulk(connection, id).await?.map(|bulk| (bulk, items)))
+        })
+    });
+    let absent = || Problem::not_found("there is no bulk action with this id");
+    let (bulk, items) = found.await?.ok_or_else(absent)?;
+    Ok(BulkAnswer::of(bulk, items))
+}
+
+impl BulkAnswer {
+    fn of(bulk: BulkRow, items: Vec<ItemRow>) -> BulkAnswer {
+        let last = items.last().map(|item| item.n).filter(|n| *n < bulk.total);
+        let results = Results {
+            applied: bulk.applied,
+            refused: bulk.refused,
+            moved: bulk.moved,
+            missing: bulk.missing,
+        };
+        BulkAnswer {
+            id: bulk.id,
+            r#type: bulk.kind,
+            state: if bulk.finished_at.is_some() { "done" } else { "running" },
+            actor: bulk.actor,
+            reason: bulk.reason,
+            selection: bulk.filter,
+            as_of: bulk.as_of,
+            created_at: bulk.created_at,
+            finished_at: bulk.finished_at,
+            total: bulk.total,
+            done: results.applied + results.refused + results.moved + results.missing,
+            results,
+            items: items.into_iter().map(ItemAnswer::from).collect(),
+            next_cursor: last.map(|n| n.to_string()),
+        }
+    }
+}
+
+impl From<ItemRow> for ItemAnswer {
+    fn from(row: ItemRow) -> ItemAnswer {
+        ItemAnswer {
+            n: row.n,
+            order_id: row.order_id,
+            version: row.version,
+            result: row.result,
+            detail: row.detail,
+            action_id: row.action_id,
+            done_at: row.done_at,
+            saga: row.state.map(|state| Now { state, reason: row.reason }),
+        }
+    }
+}
