@@ -132,10 +132,11 @@ async fn shows_stock_levels_in_the_metrics() {
     let deps = Deps { db: world.database.db.clone(), metrics: Some(metrics) };
     let measured = World { router: InventoryApi::start(defaults(), deps).router(), ..world };
     measured.put(Uuid::now_v7(), 1, &[("ps5", 1)]).await.assert_is(201, "held");
+    // how many moves is not asked: all tests of a process share its recorder
     let lines = [
         r#"inventory_stock_level{item_id="ps5",kind="available"} 6"#,
-        r#"inventory_transactions_total{kind="reserve"} 1"#,
-        r#"inventory_answers_total{answer="done"} 1"#,
+        r#"inventory_transactions_total{kind="reserve"} "#,
+        r#"inventory_answers_total{answer="done"} "#,
     ];
     eventually(async || {
         let text = measured.get("/metrics").await.text;
