@@ -3,7 +3,10 @@
 //! First as files: rules are checked and tested by promtool, every alert has its page. Then alive: a real Prometheus
 //! scrapes a system under load while things break, and every panel and every rule is asked.
 
+mod dashboards;
+mod live;
 mod prometheus;
+mod proof;
 mod rules;
 
 use std::path::{Path, PathBuf};

@@ -110,10 +110,15 @@ impl Apart {
     /// A relay and where its face is.
     pub(crate) fn relay(&self) -> (Process, Api) {
         let face = Api::at(free_port());
+        (self.relay_at(&face), face)
+    }
+
+    /// A relay whose face is there.
+    pub(crate) fn relay_at(&self, face: &Api) -> Process {
         let listen = face.address.to_string();
         let breaker = BREAKER_OPEN_MS.to_string();
         let settings = vec![("RELAY_LISTEN", listen), ("BREAKER_OPEN_MS", breaker)];
-        (self.service("relay", settings), face)
+        self.service("relay", settings)
     }
 
     /// The process of the database server itself, as it is now.
