@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::Config;
 use crate::board_gauges::BoardGauges;
+use crate::breakers::GateProbe;
 use crate::bulk::Runner;
 use crate::desk::Desk;
 use crate::health::InventoryProbe;
@@ -64,6 +65,7 @@ pub struct OrderApi {
     pub(crate) staff_access: StaffAccess,
     pub(crate) desk: Desk,
     pub(crate) bulk: Runner,
+    pub(crate) gates: GateProbe,
     pub(crate) stats: Recent<Arc<StatsAnswer>>,
     pub(crate) groups: Recent<Arc<GroupsAnswer>>,
     tasks: TaskTracker,
@@ -119,6 +121,7 @@ impl OrderApi {
             staff_access,
             desk,
             bulk,
+            gates: GateProbe::default(),
             stats: Recent::default(),
             groups: Recent::default(),
             tasks,

@@ -8,7 +8,10 @@ use axum::routing::{get, post};
 use edge::{Shell, metrics_route, wrap};
 
 use crate::OrderApi;
-use crate::{actions, bulk, cancel, create, get, health, list, metrics, sagas, staff};
+use crate::{
+    actions, breakers, bulk, cancel, create, get, health, list, lookup, metrics, relays, sagas,
+    staff,
+};
 
 const SERVICE: &str = "order-api";
 
@@ -40,6 +43,12 @@ pub(crate) fn router(api: Arc<OrderApi>) -> Router {
 
 /// All of them behind the one door.
 fn staff_routes(api: &Arc<OrderApi>) -> Router<Arc<OrderApi>> {
-    let routes = sagas::routes().merge(actions::routes()).merge(bulk::routes());
+    let routes = sagas::routes()
+        .merge(actions::routes())
+        .merge(bulk::routes())
+        .route("/api/lookup", get(lookup::lookup))
+        .route("/api/relay", get(relays::show_relays))
+        .route("/api/breakers", get(breakers::list_breakers))
+        .route("/api/breakers/{name}/actions", post(breakers::act));
     routes.route_layer(from_fn_with_state(api.clone(), staff::admit))
 }

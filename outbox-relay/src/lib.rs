@@ -17,6 +17,7 @@ pub mod membership;
 pub mod metrics;
 pub mod record;
 mod router;
+pub mod staff_orders;
 pub mod work_loop;
 
 pub use config::Config;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
+use schema_orders::breaker_orders::Heard;
 use schema_orders::relays::{self, Beat};
 use schema_pg::{Db, DbError};
 use tokio::sync::watch;
@@ -91,12 +92,13 @@ impl Membership {
         Ok(())
     }
 
-    /// Beats until `stop`; what each beat saw goes into `seen`.
+    /// Beats until `stop`; what each beat saw goes into `seen`, and staff's orders to `heard`.
     pub async fn keep_beating(
         &self,
         db: &Db,
         config: &Config,
         seen: &watch::Sender<Seen>,
+        mut heard: impl FnMut(Option<Heard>),
         stop: &CancellationToken,
     ) {
         let stale_ms = i64::try_from(config.stale_ms).expect("bounded to a minute");
@@ -106,13 +108,14 @@ impl Membership {
             let id = self.id();
             let beat = db.read(move |c| Box::pin(relays::beat(c, id, stale_ms))).await;
             match beat {
-                Ok(Beat { member: false, .. }) => {
+                Ok((Beat { member: false, .. }, _)) => {
                     tracing::warn!(relay = id, "was silent for too long and taken for dead");
                     if let Err(error) = self.register(db).await {
                         tracing::warn!(%error, "cannot join again yet");
                     }
                 }
-                Ok(beat) => {
+                Ok((beat, order)) => {
+                    heard(order);
                     seen.send_modify(|seen| {
                         let at = Some(Instant::now());
                         *seen = Seen { number: seen.number + 1, beat: Some(beat), at };

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use schema_orders::breaker_orders::{self, Heard, INVENTORY};
 use schema_orders::hints::{Hints, WORK_CHANNEL};
 use schema_orders::listen::listen_for_ever;
 use schema_orders::outbox;
@@ -25,6 +26,7 @@ use crate::in_flight::InFlight;
 use crate::inventory::{Inventory, InventoryUrlError};
 use crate::membership::{Membership, Seen};
 use crate::record::{Reach, Recorder, tell_stored};
+use crate::staff_orders::{Heeded, StaffOrders};
 use crate::{Config, metrics};
 
 /// How far below the newest claimed order the next scan starts: orders are made before they are
@@ -71,6 +73,7 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> Result<(), RelayError> {
     let Some(membership) = Membership::join(&relay.db, url, &stop).await? else { return Ok(()) };
+    let staff_orders = relay.heed_staff().await;
     // Outcomes are still stored while the loop has stopped and calls in flight come back.
     let abandon = CancellationToken::new();
     let recorder =
@@ -79,8 +82,14 @@ pub async fn serve(
     let tasks = TaskTracker::new();
     let beating = {
         let (relay, membership, abandon) = (relay.clone(), membership.clone(), abandon.clone());
+        let mut staff_orders = staff_orders;
         tokio::spawn(async move {
-            membership.keep_beating(&relay.db, &relay.config, &seen, &abandon).await;
+            let heed = |heard| {
+                if staff_orders.heed(heard) == Heeded::Closed {
+                    relay.wake();
+                }
+            };
+            membership.keep_beating(&relay.db, &relay.config, &seen, heed, &abandon).await;
         })
     };
     let listening = (relay.reach == Reach::OtherProcesses).then(|| {
@@ -141,6 +150,20 @@ impl Relay {
     /// Shows its connections to the database, for metrics.
     pub(crate) fn show_pool(&self) {
         schema_pg::show_pool(&self.db, "relay");
+    }
+
+    /// Before the first call: a breaker that staff has isolated stays so, also in a relay that is new.
+    async fn heed_staff(&self) -> StaffOrders {
+        let mut staff_orders = StaffOrders::new(Arc::clone(&self.gate));
+        match self.db.read(|c| Box::pin(breaker_orders::find_order(c, INVENTORY))).await {
+            Ok(order) => {
+                staff_orders.heed(order.as_ref().map(Heard::from));
+            }
+            Err::<_, DbError>(error) => {
+                tracing::warn!(%error, "the heartbeat will tell what staff wants");
+            }
+        }
+        staff_orders
     }
 
     /// Measures the work list, for metrics and people.

@@ -14,6 +14,7 @@ mod large;
 mod limits;
 mod list;
 mod naughty;
+mod operations;
 mod outage;
 mod relay;
 mod sagas;

@@ -4,7 +4,7 @@ use http::Method;
 
 use crate::world::{World, request, send};
 
-const STAFF: [(&str, Method); 10] = [
+const STAFF: [(&str, Method); 14] = [
     ("/api/sagas", Method::GET),
     ("/api/sagas/stats", Method::GET),
     ("/api/sagas/groups", Method::GET),
@@ -13,6 +13,10 @@ const STAFF: [(&str, Method); 10] = [
     ("/api/sagas/018f0000-0000-7000-8000-000000000000/actions", Method::GET),
     ("/api/sagas/018f0000-0000-7000-8000-000000000000/actions", Method::POST),
     ("/api/audit", Method::GET),
+    ("/api/lookup", Method::GET),
+    ("/api/relay", Method::GET),
+    ("/api/breakers", Method::GET),
+    ("/api/breakers/inventory/actions", Method::POST),
     ("/api/bulk-actions", Method::POST),
     ("/api/bulk-actions/018f0000-0000-7000-8000-000000000000", Method::GET),
 ];

@@ -301,3 +301,27 @@ async fn two_relays_share_the_work_and_meet_nowhere() {
     assert_eq!(world.stub.seen().len(), 200);
     world.assert_clean().await;
 }
+
+#[tokio::test]
+async fn staff_isolates_every_relay_also_one_that_starts_later_and_closes_them_again() {
+    let world = world().await;
+    let early = world.relay(&["--heartbeat-ms", "50"]);
+    let gate = early.gate();
+    world
+        .execute("insert into breaker_orders values ('inventory', 1, true, 'Zoe', 'it burns')")
+        .await;
+    world.until_isolated(&gate, true).await;
+    let late = world.relay(&["--heartbeat-ms", "50"]);
+    let late_gate = late.gate();
+    world.until_isolated(&late_gate, true).await;
+    let order = world.order().await;
+    let saga = world.until_state(order, "queued").await;
+    assert_eq!((saga.reason.as_deref(), saga.attempt), (Some("breaker_open"), 0));
+    assert!(world.stub.seen().is_empty(), "nobody is called");
+    world.execute("update breaker_orders set number = 2, isolated = false").await;
+    world.until_isolated(&gate, false).await;
+    world.until_isolated(&late_gate, false).await;
+    world.execute("update outbox set run_at = now() where run_at is not null").await;
+    world.until_state(order, "confirmed").await;
+    world.assert_clean().await;
+}

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use outbox_relay::gate::Gate;
 use outbox_relay::{Config, Reach, Relay, serve};
+use saga::breaker::BreakerState;
 use schema_orders::hints::Hints;
 use schema_orders::orders::{Line, NewOrder, insert_orders};
 use schema_pg::testing::TestDb;
@@ -127,6 +128,15 @@ impl World {
 
     pub(crate) async fn until_state(&self, order_id: Uuid, state: &str) -> Saga {
         self.until(order_id, |saga| saga.state == state).await
+    }
+
+    /// Waits until the relay has carried out what staff wants.
+    pub(crate) async fn until_isolated(&self, gate: &Gate, expected: bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while (gate.snapshot().breaker.state == BreakerState::Isolated) != expected {
+            assert!(Instant::now() < deadline, "isolated: {} for too long", !expected);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Waits until inventory has seen this many calls.

@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod board;
+pub mod breaker_orders;
 pub mod bulk;
 pub mod bulk_actions;
 pub mod health;

@@ -5,6 +5,8 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
+use crate::breaker_orders::{Heard, INVENTORY};
+
 /// Registers a member and returns its id.
 pub async fn join(
     connection: &mut PgConnection,
@@ -29,11 +31,14 @@ pub struct Beat {
     pub next_due_ms: Option<i64>,
 }
 
-/// Renews the heartbeat and looks at the others' and at the work list: the one statement of an idle
-/// relay.
-pub async fn beat(connection: &mut PgConnection, relay: i64, stale_ms: i64) -> sqlx::Result<Beat> {
-    sqlx::query_as!(
-        Beat,
+/// Renews the heartbeat and looks at the others', at the work list and at staff's newest order for the
+/// breaker: the one statement of an idle relay.
+pub async fn beat(
+    connection: &mut PgConnection,
+    relay: i64,
+    stale_ms: i64,
+) -> sqlx::Result<(Beat, Option<Heard>)> {
+    let row = sqlx::query!(
         r#"
         with beat as (
             update relays set heartbeat_at = now() where id = $1 returning id
@@ -51,13 +56,26 @@ pub async fn beat(connection: &mut PgConnection, relay: i64, stale_ms: i64) -> s
                 select extract(epoch from min(run_at) - now()) * 1000
                 from outbox
                 where run_at is not null
-            )::bigint as next_due_ms
+            )::bigint as next_due_ms,
+            breaker.number as "number?", breaker.isolated as "isolated?"
+        from (values (true)) as always
+        left join breaker_orders as breaker on breaker.name = $3
         "#,
         relay,
         stale_ms as f64,
+        INVENTORY,
     )
     .fetch_one(connection)
-    .await
+    .await?;
+    let heard = row.number.zip(row.isolated);
+    let heard = heard.map(|(number, isolated)| Heard { number, isolated });
+    let beat = Beat {
+        member: row.member,
+        others_stale: row.others_stale,
+        fresh_work: row.fresh_work,
+        next_due_ms: row.next_due_ms,
+    };
+    Ok((beat, heard))
 }
 
 /// Takes a member that stops gracefully off the list.
@@ -121,4 +139,19 @@ pub async fn find_names(
         .fetch_all(connection)
         .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
+}
+
+/// How many sagas each member holds.
+pub async fn count_held(connection: &mut PgConnection) -> sqlx::Result<Vec<(i64, i64)>> {
+    let rows = sqlx::query!(
+        r#"
+        select owner as "owner!", count(*) as "count!"
+        from outbox
+        where owner is not null
+        group by owner
+        "#,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.owner, row.count)).collect())
 }

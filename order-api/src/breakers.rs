@@ -1,0 +1,167 @@
+//! GET /api/breakers and POST /api/breakers/{name}/actions: how inventory looks to each relay, and staff's
+//! hand on the switch.
+//!
+//! The breaker lives in each relay, so its figures are asked of each. What staff wants is a row that all of
+//! them read (docs/decisions, 0010), so that it also reaches those that nobody can ask.
+
+mod probe;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use edge::{Object, Problem, StrictJson};
+use futures_util::future::join_all;
+use http::StatusCode;
+use schema_orders::breaker_orders::{BreakerOrder, INVENTORY, find_order, give_order};
+use schema_orders::relays::{Member, list_members};
+use schema_orders::staff_actions::{NewAction, Verdict, insert_actions};
+use schema_pg::DbError;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::actions::check_reason;
+use crate::staff::Actor;
+use crate::{OrderApi, db_problem};
+
+pub(crate) use probe::GateProbe;
+
+/// Relays that are asked.
+const ASKED_MAX: usize = 32;
+/// From the worst to the best: what a breaker is called that stands differently in several relays.
+const STATES: [&str; 4] = ["isolated", "open", "half_open", "closed"];
+
+#[derive(Serialize)]
+pub(crate) struct Breakers {
+    items: Vec<Breaker>,
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Breaker {
+    name: &'static str,
+    /// The worst among its relays; `None`: none of them answers.
+    state: Option<&'static str>,
+    /// What staff wants; `None`: nobody has touched it.
+    order: Option<OrderAnswer>,
+    relays: Vec<OfRelay>,
+}
+
+#[derive(Serialize)]
+struct OrderAnswer {
+    isolated: bool,
+    actor: String,
+    reason: String,
+    at: DateTime<Utc>,
+}
+
+#[derive(Serialize)]
+struct OfRelay {
+    id: i64,
+    name: String,
+    /// Breaker, retries, drain, as the relay tells them; `None`: it does not answer.
+    gate: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BreakerRequest {
+    r#type: BreakerAction,
+    reason: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum BreakerAction {
+    /// Keeps every call back, until it is closed.
+    Isolate,
+    /// Lets calls through, and leaves it to itself again.
+    Close,
+}
+
+pub(crate) async fn list_breakers(
+    State(api): State<Arc<OrderApi>>,
+) -> Result<Json<Breakers>, Problem> {
+    let read = api.desk.read(|connection| {
+        Box::pin(async move {
+            let order = find_order(&mut *connection, INVENTORY).await?;
+            Ok((order, list_members(connection).await?))
+        })
+    });
+    let (order, members) = read.await?;
+    let asking = members.into_iter().take(ASKED_MAX).map(|member| ask(&api, member));
+    let relays = join_all(asking).await;
+    let state =
+        STATES.into_iter().find(|state| relays.iter().any(|relay| relay.state() == Some(state)));
+    let order = order.map(OrderAnswer::from);
+    let items = vec![Breaker { name: INVENTORY, state, order, relays }];
+    Ok(Json(Breakers { items, next_cursor: None }))
+}
+
+pub(crate) async fn act(
+    State(api): State<Arc<OrderApi>>,
+    Path(name): Path<String>,
+    Actor(actor): Actor,
+    StrictJson(Object(wanted)): StrictJson<Object<BreakerRequest>>,
+) -> Result<Response, Problem> {
+    if name != INVENTORY {
+        return Err(Problem::not_found("there is no breaker of this name"));
+    }
+    check_reason(&wanted.reason)?;
+    let isolated = wanted.r#type == BreakerAction::Isolate;
+    let (actor, reason) = (actor.to_string(), wanted.reason);
+    let given = api.db.transaction(move |connection| {
+        Box::pin(async move {
+            let before = find_order(&mut *connection, INVENTORY).await?;
+            let order = give_order(&mut *connection, INVENTORY, isolated, &actor, &reason).await?;
+            insert_actions(connection, &[audited(before.as_ref(), &order)]).await?;
+            Ok::<_, DbError>(order)
+        })
+    });
+    let order = given.await.map_err(|error| db_problem::problem_of(&error))?;
+    tracing::warn!(breaker = INVENTORY, isolated, actor = order.actor, "staff's hand");
+    // the relays carry it out with their next heartbeat
+    Ok((StatusCode::ACCEPTED, Json(OrderAnswer::from(order))).into_response())
+}
+
+async fn ask(api: &OrderApi, member: Member) -> OfRelay {
+    let gate = match &member.url {
+        Some(url) => api.gates.ask(url).await,
+        None => None,
+    };
+    OfRelay { id: member.id, name: member.name, gate }
+}
+
+impl OfRelay {
+    fn state(&self) -> Option<&str> {
+        self.gate.as_ref()?.get("breaker")?.get("state")?.as_str()
+    }
+}
+
+fn audited(before: Option<&BreakerOrder>, order: &BreakerOrder) -> NewAction {
+    let told = |order: &BreakerOrder| json!({"breaker": INVENTORY, "isolated": order.isolated, "number": order.number});
+    NewAction {
+        id: Uuid::now_v7(),
+        order_id: None,
+        actor: order.actor.clone(),
+        kind: "breaker".to_owned(),
+        reason: order.reason.clone(),
+        evidence: None,
+        bulk_id: None,
+        before: before.map(told),
+        after: Some(told(order)),
+        version: None,
+        verdict: Verdict::Applied,
+        detail: None,
+    }
+}
+
+impl From<BreakerOrder> for OrderAnswer {
+    fn from(order: BreakerOrder) -> OrderAnswer {
+        let BreakerOrder { isolated, actor, reason, at, .. } = order;
+        OrderAnswer { isolated, actor, reason, at }
+    }
+}

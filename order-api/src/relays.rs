@@ -1,0 +1,101 @@
+//! GET /api/relay: who works on the orders, and how much there is to do.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use edge::Problem;
+use schema_orders::board::{WorkList, read_work_list};
+use schema_orders::relays::{Member, count_held, list_members};
+use serde::Serialize;
+
+use crate::OrderApi;
+
+/// A relay that has been silent for longer is not taken for alive. They beat twice a second.
+const SILENT_MS: i64 = 5_000;
+
+#[derive(Serialize)]
+pub(crate) struct RelaysAnswer {
+    members: Vec<MemberAnswer>,
+    outbox: OutboxAnswer,
+    as_of: DateTime<Utc>,
+}
+
+#[derive(Serialize)]
+struct MemberAnswer {
+    id: i64,
+    name: String,
+    url: Option<String>,
+    alive: bool,
+    /// Sagas that it holds.
+    held: i64,
+    started_at: DateTime<Utc>,
+    heartbeat_at: DateTime<Utc>,
+    silent_ms: i64,
+}
+
+#[derive(Serialize)]
+struct OutboxAnswer {
+    /// Sagas with an automatic step left.
+    messages: i64,
+    /// Of these, waiting for a time that is still to come.
+    waiting: i64,
+    /// Of these, held by a relay.
+    held: i64,
+    /// Since the oldest of their orders was taken.
+    oldest_age_ms: i64,
+    /// For how long the longest overdue one has waited for a relay.
+    overdue_ms: i64,
+}
+
+pub(crate) async fn show_relays(
+    State(api): State<Arc<OrderApi>>,
+) -> Result<Json<RelaysAnswer>, Problem> {
+    let read = api.desk.read(|connection| {
+        Box::pin(async move {
+            let members = list_members(&mut *connection).await?;
+            let held = count_held(&mut *connection).await?;
+            let work = read_work_list(&mut *connection, SILENT_MS).await?;
+            Ok((members, held, work, schema_orders::audit::now(connection).await?))
+        })
+    });
+    let (members, held, work, as_of) = read.await?;
+    let held: HashMap<i64, i64> = held.into_iter().collect();
+    let told = |member: Member| MemberAnswer::of(member, &held);
+    let members = members.into_iter().map(told).collect();
+    Ok(Json(RelaysAnswer { members, outbox: OutboxAnswer::from(work), as_of }))
+}
+
+impl MemberAnswer {
+    fn of(member: Member, held: &HashMap<i64, i64>) -> MemberAnswer {
+        let silent_ms = ms(member.silent_s);
+        MemberAnswer {
+            held: held.get(&member.id).copied().unwrap_or(0),
+            alive: silent_ms < SILENT_MS,
+            silent_ms,
+            id: member.id,
+            name: member.name,
+            url: member.url,
+            started_at: member.started_at,
+            heartbeat_at: member.heartbeat_at,
+        }
+    }
+}
+
+impl From<WorkList> for OutboxAnswer {
+    fn from(work: WorkList) -> OutboxAnswer {
+        OutboxAnswer {
+            messages: work.messages,
+            waiting: work.waiting,
+            held: work.held,
+            oldest_age_ms: ms(work.oldest_age_s),
+            overdue_ms: ms(work.overdue_s),
+        }
+    }
+}
+
+fn ms(seconds: f64) -> i64 {
+    (seconds * 1_000.0).round() as i64
+}

@@ -1,0 +1,59 @@
+//! Staff's orders for the breaker, as the heartbeat brings them: each carried out once.
+//!
+//! An order that was there before this relay is carried out only where it isolates. To close a breaker that
+//! has just been made would undo what it has found out by itself since.
+
+use std::sync::Arc;
+
+use schema_orders::breaker_orders::Heard;
+
+use crate::gate::Gate;
+
+/// What has been carried out so far.
+#[derive(Debug)]
+pub struct StaffOrders {
+    gate: Arc<Gate>,
+    newest: Option<i64>,
+}
+
+/// What an order has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heeded {
+    /// Calls may go out again: there is work to look for.
+    Closed,
+    /// No further calls.
+    Isolated,
+    /// Nothing new.
+    Nothing,
+}
+
+impl StaffOrders {
+    /// Nothing has been heard yet.
+    pub fn new(gate: Arc<Gate>) -> Self {
+        Self { gate, newest: None }
+    }
+
+    /// Carries out what is new.
+    pub fn heed(&mut self, heard: Option<Heard>) -> Heeded {
+        let is_first = self.newest.is_none();
+        let Some(Heard { number, isolated }) = heard else {
+            self.newest.get_or_insert(0);
+            return Heeded::Nothing;
+        };
+        if self.newest.replace(number).is_some_and(|newest| number <= newest) {
+            return Heeded::Nothing;
+        }
+        if isolated {
+            self.gate.isolate();
+            Heeded::Isolated
+        } else if is_first {
+            Heeded::Nothing
+        } else {
+            self.gate.close();
+            Heeded::Closed
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! Table `breaker_orders`: what staff wants of a breaker. Relays read it with their heartbeat.
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+
+/// The breaker before inventory: the only one there is.
+pub const INVENTORY: &str = "inventory";
+
+/// The newest order for a breaker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BreakerOrder {
+    /// Grows with every order: a relay carries each out once.
+    pub number: i64,
+    /// Isolated, or closed and left to itself.
+    pub isolated: bool,
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// The part of an order that a relay carries out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// Its number.
+    pub number: i64,
+    /// Isolated, or closed and left to itself.
+    pub isolated: bool,
+}
+
+/// Gives an order, which takes the place of the one before.
+pub async fn give_order(
+    connection: &mut PgConnection,
+    name: &str,
+    isolated: bool,
+    actor: &str,
+    reason: &str,
+) -> sqlx::Result<BreakerOrder> {
+    sqlx::query_as!(
+        BreakerOrder,
+        "insert into breaker_orders (name, number, isolated, actor, reason)
+         values ($1, 1, $2, $3, $4)
+         on conflict (name) do update
+         set number = breaker_orders.number + 1, isolated = excluded.isolated,
+            actor = excluded.actor, reason = excluded.reason, at = now()
+         returning number, isolated, actor, reason, at",
+        name,
+        isolated,
+        actor,
+        reason,
+    )
+    .fetch_one(connection)
+    .await
+}
+
+/// The newest order for a breaker; `None`: staff has never touched it.
+pub async fn find_order(
+    connection: &mut PgConnection,
+    name: &str,
+) -> sqlx::Result<Option<BreakerOrder>> {
+    sqlx::query_as!(
+        BreakerOrder,
+        "select number, isolated, actor, reason, at from breaker_orders where name = $1",
+        name,
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+impl From<&BreakerOrder> for Heard {
+    fn from(order: &BreakerOrder) -> Heard {
+        Heard { number: order.number, isolated: order.isolated }
+    }
+}
