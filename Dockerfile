@@ -1,0 +1,35 @@
+# One small image with the one binary; what it runs is its argument: `valerix order-api`, `inventory-api`, `relay`, `migrate`.
+
+FROM rust:1.95-slim-bookworm AS build
+WORKDIR /valerix
+# First the dependencies alone, behind empty crates of our own: this layer lasts until a manifest or the lock changes.
+COPY Cargo.toml Cargo.lock ./
+COPY saga/Cargo.toml saga/
+COPY schema/pg/Cargo.toml schema/pg/
+COPY schema/embedded/Cargo.toml schema/embedded/
+COPY schema/orders/Cargo.toml schema/orders/
+COPY schema/inventory/Cargo.toml schema/inventory/
+COPY edge/Cargo.toml edge/
+COPY order-api/Cargo.toml order-api/
+COPY inventory-api/Cargo.toml inventory-api/
+COPY outbox-relay/Cargo.toml outbox-relay/
+COPY simulations/Cargo.toml simulations/
+COPY valerix/Cargo.toml valerix/
+RUN for manifest in ./*/Cargo.toml ./schema/*/Cargo.toml; do \
+        mkdir -p "${manifest%Cargo.toml}src" && touch "${manifest%Cargo.toml}src/lib.rs"; \
+    done \
+    && echo 'fn main() {}' > valerix/src/main.rs \
+    && rm valerix/src/lib.rs \
+    && cargo build --locked --release \
+    && rm -rf ./*/src ./schema/*/src
+COPY . .
+# The sources may be older than the empty crates that were just built.
+RUN find . -name '*.rs' -not -path './target/*' -exec touch {} + \
+    && SQLX_OFFLINE=true cargo build --locked --release
+
+FROM debian:bookworm-slim
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin valerix
+COPY --from=build /valerix/target/release/valerix /usr/local/bin/valerix
+USER 10001
+ENTRYPOINT ["valerix"]
+CMD ["--help"]
