@@ -25,6 +25,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
+pub(crate) use options::name_and_value;
 pub use options::{LayoutChoice, Options};
 pub use reference::Limit;
 pub use report::{Goal, Report};

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod checker;
 pub mod contract;
+pub mod crash;
 pub mod load;
 pub mod memory;
 pub mod model;

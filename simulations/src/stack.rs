@@ -20,7 +20,7 @@ use schema_pg::{Db, PoolConfig};
 use tokio::task::spawn_blocking;
 
 pub use process::{Process, Signal};
-pub use usage::{Usage, of_process, of_tree};
+pub use usage::{Usage, of_ended_children, of_machine, of_process, of_tree};
 
 use process::Launch;
 use spawner::Spawner;
@@ -61,8 +61,10 @@ pub struct StackConfig {
     pub postgres_settings: Vec<(String, String)>,
     /// Environment of every service.
     pub environment: Vec<(String, String)>,
-    /// Where the relays find inventory, where that is not inventory itself: a proxy.
-    pub inventory_address: Option<SocketAddr>,
+    /// Where the relays find inventory, and where it listens, where something stands between them.
+    pub proxied_inventory: Option<(SocketAddr, SocketAddr)>,
+    /// How often the server may die within a minute before it is given up.
+    pub crashes_max: u32,
 }
 
 /// A running stack.
@@ -80,6 +82,7 @@ impl Stack {
         let mut options = Options::new(config.directory.join("postgres"));
         options.databases = [ORDERS, INVENTORY, REFERENCE].map(str::to_owned).to_vec();
         options.settings.clone_from(&config.postgres_settings);
+        options.crashes_max = config.crashes_max;
         let postgres = spawn_blocking(move || EmbeddedPostgres::start(&options)).await??;
         let mut stack = Self {
             config,
@@ -134,7 +137,10 @@ impl Stack {
     }
 
     async fn start_inventory_api(&mut self) -> anyhow::Result<()> {
-        let [address] = free_addresses()?;
+        let [address] = match self.config.proxied_inventory {
+            Some((_, behind)) => [behind],
+            None => free_addresses()?,
+        };
         let listen = ["--inventory-api-listen".to_owned(), address.to_string()];
         let arguments = [vec!["inventory-api".to_owned()], listen.to_vec()].concat();
         self.launch("inventory-api", arguments, address).await
@@ -180,7 +186,8 @@ impl Stack {
     }
 
     fn environment(&self) -> Vec<(String, String)> {
-        let inventory = self.config.inventory_address.or_else(|| self.address("inventory-api"));
+        let proxy = self.config.proxied_inventory.map(|(front, _)| front);
+        let inventory = proxy.or_else(|| self.address("inventory-api"));
         let mut environment = vec![
             ("ORDER_DATABASE_URL".to_owned(), self.orders_url()),
             ("INVENTORY_DATABASE_URL".to_owned(), self.inventory_url()),

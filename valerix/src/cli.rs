@@ -57,6 +57,10 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Simulate {
+    /// The scenarios, and what each of them does
+    List,
+    /// Run one scenario against real processes
+    Run(Box<simulations::crash::Options>),
     /// Hold the invariants against two databases, at work or at rest
     Check(Check),
 }

@@ -32,6 +32,11 @@ pub(crate) async fn run(command: Command, settings: Settings) -> anyhow::Result<
         Command::Bench(options) => bench::run(*options).await,
         Command::ContractTest(options) => contract_test::run(&options).await,
         Command::Reconcile(asked) => reconcile::run(asked).await,
+        Command::Simulate(Simulate::List) => {
+            simulate::list();
+            Ok(())
+        }
+        Command::Simulate(Simulate::Run(options)) => simulate::run(&options).await,
         Command::Simulate(Simulate::Check(asked)) => simulate::check(&asked).await,
         Command::Config(Config::Check(up)) => config_check::run(&up, &settings).await,
     }

@@ -21,9 +21,8 @@ const POLL: Duration = Duration::from_millis(5);
 const READY_MAX: Duration = Duration::from_mins(5);
 /// Sessions of a killed server need a moment to notice; until then a new one may not start.
 const LEFTOVERS_MAX: Duration = Duration::from_secs(30);
-/// A server that keeps dying this soon after its start is given up after so many times.
+/// A server that keeps dying this soon after its start is given up after `crashes_max` times.
 const CRASH_LOOP: Duration = Duration::from_mins(1);
-const CRASHES_MAX: u32 = 5;
 const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Everything needed to start the server, again and again.
@@ -35,6 +34,7 @@ pub(crate) struct Launch {
     pub(crate) data: PathBuf,
     pub(crate) log: PathBuf,
     pub(crate) arguments: Vec<String>,
+    pub(crate) crashes_max: u32,
 }
 
 /// What the keeping thread and the others know of the server.
@@ -128,7 +128,7 @@ impl Keeper {
                 Ok(Run::Stopped) => break Ended::AsAsked,
                 Ok(Run::Crashed(status, lived)) => {
                     crashes = if lived < CRASH_LOOP { crashes + 1 } else { 1 };
-                    if crashes > CRASHES_MAX {
+                    if crashes > launch.crashes_max {
                         break Ended::GivenUp(format!(
                             "it ended {crashes} times within a minute ({status})"
                         ));

@@ -49,6 +49,8 @@ pub struct Options {
     pub settings: Vec<(String, String)>,
     /// Where the server's programs come from.
     pub search: Search,
+    /// How often it may die within a minute before it is given up.
+    pub crashes_max: u32,
 }
 
 impl Options {
@@ -60,6 +62,7 @@ impl Options {
             durability: Durability::On,
             settings: Vec::new(),
             search: Search::from_env(),
+            crashes_max: 5,
         }
     }
 }
@@ -97,6 +100,7 @@ impl EmbeddedPostgres {
             arguments: settings::arguments(options, &data, &socket, lz4),
             base: base.clone(),
             data,
+            crashes_max: options.crashes_max,
         })?;
         tracing::info!(version = %binaries.version, directory = %base.display(), "embedded postgres is ready");
         Ok(EmbeddedPostgres { keeper, base, socket, binaries: binaries.directory, _lock: lock })

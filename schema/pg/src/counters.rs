@@ -115,9 +115,10 @@ pub async fn reset_statement_costs(connection: &mut PgConnection) -> sqlx::Resul
     Ok(())
 }
 
-/// The costliest statements of all databases of the server, costliest first.
+/// The costliest statements of these databases of the server, costliest first.
 pub async fn list_statement_costs(
     connection: &mut PgConnection,
+    databases: &[&str],
     limit: i64,
 ) -> sqlx::Result<Vec<StatementCost>> {
     let rows = sqlx::query(
@@ -125,9 +126,11 @@ pub async fn list_statement_costs(
               total_exec_time, rows, wal_bytes::bigint as wal_bytes
           from pg_stat_statements
           join pg_database on pg_database.oid = dbid
+          where datname = any($1)
           order by total_exec_time desc
-          limit $1",
+          limit $2",
     )
+    .bind(databases)
     .bind(limit)
     .fetch_all(connection)
     .await?;

@@ -1,10 +1,10 @@
 //! What a benchmark comes to: figures, goals, costs and the checker's verdict, for people and as JSON.
 
-use std::fmt::{self, Write as _};
+mod tables;
+
+use std::fmt;
 use std::path::PathBuf;
 
-use comfy_table::presets::UTF8_FULL_CONDENSED;
-use comfy_table::{CellAlignment, Table};
 use schema_pg::counters::StatementCost;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -164,11 +164,15 @@ impl fmt::Display for Report {
             writeln!(f, "A short run shows that it works, not how fast it is.")?;
         }
         if !self.rows.is_empty() {
-            writeln!(f, "{}", speed_table(&self.rows))?;
-            writeln!(f, "{}", cost_table(&self.rows))?;
+            writeln!(f, "{}", tables::speed(&self.rows))?;
+            if self.rows.iter().any(|row| row.limit.is_some()) {
+                writeln!(f, "{}", tables::limit(&self.rows))?;
+            }
+            writeln!(f, "{}", tables::cost(&self.rows))?;
+            writeln!(f, "{}", tables::process(&self.rows))?;
         }
         if !self.goals.is_empty() {
-            writeln!(f, "{}", goal_table(&self.goals))?;
+            writeln!(f, "{}", tables::goal(&self.goals))?;
         }
         for cost in &self.statements {
             let StatementCost { database, statement, calls, total_ms, rows, .. } = cost;
@@ -189,100 +193,4 @@ impl fmt::Display for Report {
             None => Ok(()),
         }
     }
-}
-
-fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED).set_header(header);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
-}
-
-fn speed_table(rows: &[Row]) -> Table {
-    let mut table = table(&[
-        "load", "orders/s", "÷ one", "÷ b100", "p50 ms", "p90", "p99", "p99.9", "max", "retries",
-        "one /s", "b100 /s",
-    ]);
-    for row in rows {
-        let ratio =
-            |ratio: Option<f64>| ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.3}"));
-        let limit =
-            |limit: Option<f64>| limit.map_or("-".to_owned(), |limit| format!("{limit:.0}"));
-        table.add_row([
-            row.label.clone(),
-            format!("{:.0}", row.orders_per_s),
-            ratio(row.ratio_one),
-            ratio(row.ratio_b100),
-            format!("{:.1}", row.p50_ms),
-            format!("{:.1}", row.p90_ms),
-            format!("{:.1}", row.p99_ms),
-            format!("{:.1}", row.p999_ms),
-            format!("{:.0}", row.max_ms),
-            row.retries.to_string(),
-            limit(row.limit.map(|limit| limit.one_per_s)),
-            limit(row.limit.map(|limit| limit.b100_per_s)),
-        ]);
-    }
-    table
-}
-
-fn cost_table(rows: &[Row]) -> Table {
-    let mut table = table(&[
-        "load",
-        "commits",
-        "log B",
-        "dead rows",
-        "HOT",
-        "µs of CPU per order (share of a core)",
-        "MiB",
-    ]);
-    for row in rows {
-        let mut cpu = String::new();
-        for (name, us) in &row.cpu_us_per_order {
-            let share = 100.0 * row.cpu_share.get(name).copied().unwrap_or_default();
-            let _ = write!(cpu, "{name} {us:.0} ({share:.0} %) ");
-        }
-        if let Some(share) = row.generator_share {
-            let _ = write!(cpu, "load {:.0} %", 100.0 * share);
-        }
-        let memory: Vec<String> =
-            row.peak_mib.iter().map(|(name, mib)| format!("{name} {mib:.0}")).collect();
-        table.add_row([
-            row.label.clone(),
-            format!("{:.3}", row.commits_per_order),
-            format!("{:.0}", row.wal_bytes_per_order),
-            format!("{:.2}", row.dead_rows_per_order),
-            format!("{:.0} %", 100.0 * row.hot_share),
-            cpu,
-            memory.join(" "),
-        ]);
-    }
-    table
-}
-
-fn goal_table(goals: &[Goal]) -> Table {
-    let mut table = table(&["", "measured", "first", "", "aim", ""]);
-    for goal in goals {
-        let figure = |figure: Option<f64>| match figure {
-            None => String::new(),
-            Some(figure) if figure.abs() >= 100.0 => format!("{figure:.0} {}", goal.unit),
-            Some(figure) => format!("{figure:.3} {}", goal.unit),
-        };
-        let met = |bound: Option<f64>| match goal.meets(bound) {
-            None => "",
-            Some(true) => "met",
-            Some(false) => "missed",
-        };
-        table.add_row([
-            goal.what.clone(),
-            figure(goal.measured),
-            figure(goal.first),
-            met(goal.first).to_owned(),
-            figure(goal.aim),
-            met(goal.aim).to_owned(),
-        ]);
-    }
-    table
 }

@@ -32,6 +32,9 @@ pub struct Row {
     pub ratio_one: Option<f64>,
     /// As a share of the limit in batches.
     pub ratio_b100: Option<f64>,
+    /// Processor time per order, all our processes together, as a multiple of what the limit in batches
+    /// takes. Unlike the shares it does not depend on what else the machine does.
+    pub cpu_times_b100: Option<f64>,
     /// The limit, measured before and after.
     pub limit: Option<Limit>,
     /// From (intended) submission to settled, milliseconds.
@@ -48,6 +51,8 @@ pub struct Row {
     pub retries: u64,
     /// Of one core, what the load generator itself took.
     pub generator_share: Option<f64>,
+    /// Cores that were busy with something else meanwhile.
+    pub others_cores: f64,
     /// Microseconds of processor time per order, by process.
     pub cpu_us_per_order: BTreeMap<String, f64>,
     /// Of one core, by process.
@@ -88,6 +93,10 @@ impl Row {
         let counted_s = samples.counted_for.as_secs_f64().max(f64::EPSILON);
         // What was used in the time that was sampled, for the orders of that time.
         let orders_counted = orders * counted_s / seconds.max(f64::EPSILON);
+        let generator_share =
+            results.cpu.map(|cpu| cpu.as_secs_f64() / results.elapsed.as_secs_f64());
+        let ours: f64 = samples.used.values().map(|used| used.cpu.as_secs_f64()).sum();
+        let ours = ours + generator_share.unwrap_or(0.0) * counted_s;
         let by_process = |figure: &dyn Fn(&super::sampler::Used) -> f64| {
             samples.used.iter().map(|(name, used)| (name.clone(), figure(used))).collect()
         };
@@ -100,6 +109,7 @@ impl Row {
             orders_per_s: results.orders_per_s(),
             ratio_one: None,
             ratio_b100: None,
+            cpu_times_b100: None,
             limit: None,
             p50_ms: results.latency_ms(0.5),
             p90_ms: results.latency_ms(0.9),
@@ -107,9 +117,8 @@ impl Row {
             p999_ms: results.latency_ms(0.999),
             max_ms: results.latency.max() as f64 / 1_000.0,
             retries: results.live.retries.load(Relaxed),
-            generator_share: results
-                .cpu
-                .map(|cpu| cpu.as_secs_f64() / results.elapsed.as_secs_f64()),
+            generator_share,
+            others_cores: (samples.machine_cpu.as_secs_f64() - ours).max(0.0) / counted_s,
             cpu_us_per_order: by_process(&|used| used.cpu.as_micros() as f64 / orders_counted),
             cpu_share: by_process(&|used| used.cpu.as_secs_f64() / counted_s),
             peak_mib: by_process(&|used| used.peak_bytes as f64 / MIB),
@@ -126,6 +135,8 @@ impl Row {
         self.limit = Some(limit);
         self.ratio_one = Some(self.orders_per_s / limit.one_per_s);
         self.ratio_b100 = Some(self.orders_per_s / limit.b100_per_s);
+        let cpu_us: f64 = self.cpu_us_per_order.values().sum();
+        self.cpu_times_b100 = Some(cpu_us / limit.b100_cpu_us.max(f64::EPSILON));
     }
 
     /// Counts of both databases from before the warm-up to well after the last of `orders`.

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::stack::{Stack, Usage, of_process, of_tree};
+use crate::stack::{Stack, Usage, of_machine, of_process, of_tree};
 
 const EVERY: Duration = Duration::from_millis(500);
 pub(super) const POSTGRES: &str = "postgres";
@@ -30,6 +30,8 @@ pub(super) struct Used {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Samples {
     pub(super) used: BTreeMap<String, Used>,
+    /// Of the whole machine, whoever used it.
+    pub(super) machine_cpu: Duration,
     pub(super) counted_for: Duration,
 }
 
@@ -46,11 +48,13 @@ impl Sampler {
         let sampling = tokio::spawn(async move {
             sleep_until(Instant::now() + warm_up).await;
             let began = Instant::now();
-            let before = look(&watched);
+            let (before, machine_before) = (look(&watched), of_machine().unwrap_or_default());
             let mut samples = Samples::default();
             loop {
                 samples.add(&before, &look(&watched));
                 samples.counted_for = began.elapsed();
+                let machine = of_machine().unwrap_or_default();
+                samples.machine_cpu = machine.saturating_sub(machine_before);
                 if timeout(EVERY, &mut stopped).await.is_ok() {
                     return samples;
                 }

@@ -27,7 +27,11 @@ const ON_HAND: i64 = 1_000_000_000;
 const COUNTS_SETTLE: Duration = Duration::from_millis(10_500);
 const DRAIN_WITHIN: Duration = Duration::from_mins(2);
 const POLL: Duration = Duration::from_millis(20);
+/// A server that dies while it is measured has a fault.
+const CRASHES_MAX: u32 = 0;
 const STATEMENTS_SHOWN: i64 = 16;
+/// Databases whose statements are told.
+const OURS: [&str; 2] = ["orders", "inventory"];
 /// I11 for a benchmark: everything settles within this time of the last order.
 const SETTLES_WITHIN: Duration = Duration::from_mins(2);
 /// Retries per second that each relay's budget always allows, and what it may have saved up.
@@ -80,7 +84,8 @@ impl Session {
             layout: options.layout(),
             postgres_settings,
             environment: options.environment.clone(),
-            inventory_address: None,
+            proxied_inventory: None,
+            crashes_max: CRASHES_MAX,
         })
         .await?;
         let mut inventory = PgConnection::connect(&stack.inventory_url()).await?;
@@ -221,7 +226,8 @@ impl Session {
     pub(super) async fn finish(self, report: &mut Report) -> anyhow::Result<()> {
         if self.statements {
             let mut connection = PgConnection::connect(&self.stack.orders_url()).await?;
-            report.statements = list_statement_costs(&mut connection, STATEMENTS_SHOWN).await?;
+            report.statements =
+                list_statement_costs(&mut connection, &OURS, STATEMENTS_SHOWN).await?;
         }
         let bar = spinner("checking the invariants");
         let (orders_url, inventory_url) = (self.stack.orders_url(), self.stack.inventory_url());

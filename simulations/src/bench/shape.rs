@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use crate::load::{Basket, Pace, Plan};
+use crate::load::{Basket, Pace, Patience, Plan};
 
 /// Items of W1.
 pub(super) const ITEMS: u32 = 1_000;
 /// Clients of an open loop: orders that can be under way at once.
 const OPEN_CLIENTS: usize = 2_000;
+
+const FOLLOW: Duration = Duration::from_mins(1);
 
 /// One load, as it stands in the table.
 #[derive(Debug, Clone)]
@@ -16,6 +18,8 @@ pub(super) struct Shape {
     pub(super) clients: usize,
     pub(super) pace: Pace,
     pub(super) basket: Basket,
+    /// After a 202: how long a client asks for its order.
+    pub(super) follow: Duration,
     pub(super) warm_up: Duration,
     pub(super) seconds: Duration,
 }
@@ -28,6 +32,7 @@ impl Shape {
             clients,
             pace: Pace::Closed,
             basket: Basket::OneLine { items: ITEMS, quantity_max: 1 },
+            follow: FOLLOW,
             warm_up: (seconds / 5).clamp(Duration::from_secs(1), Duration::from_secs(5)),
             seconds,
         }
@@ -60,6 +65,7 @@ impl Shape {
             warm_up: self.warm_up,
             slice: Duration::from_millis(500),
             seed,
+            patience: Patience { follow: self.follow, ..Patience::default() },
             ..Plan::closed(first, self.clients)
         }
     }

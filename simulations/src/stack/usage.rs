@@ -1,4 +1,4 @@
-//! Processor time and memory of processes, from /proc (Linux only; elsewhere nothing is known).
+//! Processor time and memory of processes and of the machine, from /proc (Linux only; elsewhere nothing is known).
 
 use std::fs;
 use std::time::Duration;
@@ -34,6 +34,21 @@ pub fn of_tree(pid: u32) -> Option<Usage> {
         .sum();
     let cpu = ticks(root.own_ticks + root.ended_children_ticks + children);
     Some(Usage { cpu, resident_bytes: resident_bytes(pid)? })
+}
+
+/// Processor time of this process's children that have ended.
+pub fn of_ended_children() -> Duration {
+    Stat::read(std::process::id()).map_or(Duration::ZERO, |stat| ticks(stat.ended_children_ticks))
+}
+
+/// Processor time that the whole machine has been busy, all cores together.
+pub fn of_machine() -> Option<Duration> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    let line = stat.lines().next()?.strip_prefix("cpu ")?;
+    let fields: Vec<u64> = line.split_whitespace().filter_map(|field| field.parse().ok()).collect();
+    // user, nice, system; then idle and waiting; then interrupts and what a hypervisor took.
+    let busy = fields.iter().take(3).sum::<u64>() + fields.get(5..7)?.iter().sum::<u64>();
+    Some(ticks(busy))
 }
 
 struct Stat {

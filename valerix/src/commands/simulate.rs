@@ -1,11 +1,31 @@
 //! `valerix simulate`: try to break it, and check that nothing was lost.
 
 use anyhow::ensure;
+use clap::ValueEnum;
 use simulations::checker::{self, Evidence, Phase, Subject};
+use simulations::crash::{self, Options, Scenario};
 
 use crate::cli::Check;
 use crate::databases::{INVENTORY, ORDERS};
 use crate::output;
+
+/// `valerix simulate list`.
+pub(crate) fn list() {
+    for scenario in Scenario::value_variants() {
+        let value = scenario.to_possible_value().expect("no scenario is hidden");
+        let help = value.get_help().map(ToString::to_string).unwrap_or_default();
+        output::print(&format!("{:<24} {help}\n", value.get_name()));
+    }
+}
+
+/// `valerix simulate run`: one scenario against real processes.
+pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
+    let report = crash::run(options).await?;
+    let text = if options.json { format!("{:#}\n", report.to_json()) } else { report.to_string() };
+    output::print(&text);
+    ensure!(report.is_clean(), "an invariant is broken; repeat it with: {}", report.command_line);
+    Ok(())
+}
 
 /// `valerix simulate check`: the invariants, as far as two databases alone can tell.
 pub(crate) async fn check(asked: &Check) -> anyhow::Result<()> {

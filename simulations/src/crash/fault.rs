@@ -1,0 +1,79 @@
+//! What can be done to a running system.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// A kind of process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// One of the relays.
+    Relay,
+    /// One of the order services.
+    OrderApi,
+    /// The inventory service.
+    InventoryApi,
+}
+
+impl Target {
+    /// What the names of its processes begin with.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Relay => "relay",
+            Self::OrderApi => "order-api",
+            Self::InventoryApi => "inventory-api",
+        }
+    }
+}
+
+/// A kind of fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// kill -9, and started again after a while.
+    Kill(Target),
+    /// SIGSTOP, and SIGCONT when it has been taken for dead: a zombie that goes on where it was.
+    Freeze(Target),
+    /// SIGTERM, and started again.
+    Restart(Target),
+    /// kill -9 of the Postgres server: every connection breaks, in the middle of commits.
+    KillPostgres,
+    /// Inventory works, and its answers do not arrive.
+    SwallowAnswers,
+    /// Inventory cannot be reached.
+    Unreachable,
+    /// Inventory's answers come late.
+    Delay,
+    /// Every call of inventory arrives a second time, later.
+    SendAgain,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kill(target) => write!(f, "kill -9 {}", target.prefix()),
+            Self::Freeze(target) => write!(f, "freeze {}", target.prefix()),
+            Self::Restart(target) => write!(f, "restart {}", target.prefix()),
+            Self::KillPostgres => f.write_str("kill -9 postgres"),
+            Self::SwallowAnswers => f.write_str("swallow answers"),
+            Self::Unreachable => f.write_str("inventory unreachable"),
+            Self::Delay => f.write_str("delay answers"),
+            Self::SendAgain => f.write_str("send calls again"),
+        }
+    }
+}
+
+/// One fault of a run, as the seed has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// What.
+    pub kind: Kind,
+    /// How long after the last one was over.
+    pub pause: Duration,
+    /// How long it lasts: until a killed process is started again, a frozen one goes on.
+    pub lasts: Duration,
+    /// Picks among several processes of the kind.
+    pub pick: u32,
+}

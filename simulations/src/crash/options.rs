@@ -1,0 +1,76 @@
+//! What `valerix simulate run` can be told.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::scenario::Scenario;
+
+/// Runs one scenario against real processes.
+#[derive(clap::Args, Debug, Clone)]
+pub struct Options {
+    /// Which.
+    #[arg(value_enum)]
+    pub scenario: Scenario,
+    /// The same seed gives the same orders and the same faults in the same order.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Orders to place at most. Default: 20000; 1 to 100000000.
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    pub orders: u32,
+    /// Minutes at most. Default: 1; may be a fraction.
+    #[arg(long, default_value_t = 1.0)]
+    pub minutes: f64,
+    /// Orders placed per second. Default: 300.
+    #[arg(long, default_value_t = 300.0)]
+    pub rate: f64,
+    /// Faults at most; 0: as many as the time allows.
+    #[arg(long, default_value_t = 0)]
+    pub faults: u32,
+    /// Write the report to this file, once with .json and once with .html at its end.
+    #[arg(long)]
+    pub report: Option<PathBuf>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// Where the stack gets its directory. Default: the system's directory for temporary files.
+    #[arg(long)]
+    pub room: Option<PathBuf>,
+    /// Keep that directory. It is kept in any case when an invariant is broken.
+    #[arg(long)]
+    pub keep: bool,
+    /// The binary that is run. Default: this one.
+    #[arg(long)]
+    pub binary: Option<PathBuf>,
+    /// Setting of every service's environment, NAME=VALUE; may be given several times.
+    #[arg(long = "with", value_name = "NAME=VALUE", value_parser = crate::bench::name_and_value)]
+    pub environment: Vec<(String, String)>,
+}
+
+impl Options {
+    pub(super) fn duration(&self) -> Duration {
+        Duration::from_secs_f64((self.minutes * 60.0).clamp(0.1, 7.0 * 86_400.0))
+    }
+
+    pub(super) fn room(&self) -> PathBuf {
+        self.room.clone().unwrap_or_else(std::env::temp_dir)
+    }
+
+    pub(super) fn binary(&self) -> anyhow::Result<PathBuf> {
+        match &self.binary {
+            Some(binary) => Ok(binary.clone()),
+            None => std::env::current_exe().context("this program does not know where it is"),
+        }
+    }
+
+    /// The line that repeats this run.
+    pub fn command_line(&self) -> String {
+        let Self { seed, orders, minutes, rate, .. } = self;
+        let name = serde_json::to_value(self.scenario).expect("a name");
+        let name = name.as_str().unwrap_or_default();
+        format!(
+            "valerix simulate run {name} --seed {seed} --orders {orders} --minutes {minutes} --rate {rate}"
+        )
+    }
+}
