@@ -138,7 +138,7 @@ fn every_test_that_a_hazard_names_exists() {
     let text = read(&root().join("docs/HAZARDS.md"));
     let (mut file, mut tests) = (String::new(), 0);
     for word in text.split('`').skip(1).step_by(2) {
-        if word.ends_with(".rs") {
+        if Path::new(word).extension().is_some_and(|extension| extension == "rs") {
             file = read(&root().join(word));
         } else if word.contains('_') && word.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
             assert!(file.contains(&format!("fn {word}(")), "{word} is not where HAZARDS.md says");

@@ -91,8 +91,10 @@ pub(super) async fn find(
 ) -> Result<BulkAnswer, Problem> {
     let found = api.desk.read(move |connection| {
         Box::pin(async move {
-            let items = list_items(&mut *connection, id, after, i64::from(limit)).await?;
-            Ok(find_bulk(connection, id).await?.map(|bulk| (bulk, items)))
+            // in this order: an action that was seen done has no item that is seen undone
+            let Some(bulk) = find_bulk(&mut *connection, id).await? else { return Ok(None) };
+            let items = list_items(connection, id, after, i64::from(limit)).await?;
+            Ok(Some((bulk, items)))
         })
     });
     let absent = || Problem::not_found("there is no bulk action with this id");

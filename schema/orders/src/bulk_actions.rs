@@ -211,33 +211,31 @@ pub async fn next_turn_ms(connection: &mut PgConnection) -> sqlx::Result<Option<
     .await
 }
 
-/// Locks the bulk action whose turn it is, and tells its next item.
+/// Locks the bulk action whose turn it is, and tells its next item. Two statements: what another
+/// instance did just before it let go of the lock is seen only by one that begins under the lock.
 pub async fn lock_due_item(connection: &mut PgConnection) -> sqlx::Result<Option<DueItem>> {
+    let due = sqlx::query_scalar!(
+        "select id
+         from bulk_actions
+         where finished_at is null and next_at <= now()
+            -- another kind is a newer version's, which works it off
+            and kind in ('retry', 'cancel', 'note')
+         order by next_at
+         limit 1
+         for no key update skip locked",
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(bulk_id) = due else { return Ok(None) };
     sqlx::query_as!(
         DueItem,
-        r#"
-        with due as (
-            select id, actor, kind, reason
-            from bulk_actions
-            where finished_at is null and next_at <= now()
-                -- another kind is a newer version's, which works it off
-                and kind in ('retry', 'cancel', 'note')
-            order by next_at
-            limit 1
-            for no key update skip locked
-        )
-        select due.id as "bulk_id!", due.actor as "actor!", due.kind as "kind!",
-            due.reason as "reason!", item.n as "n!", item.order_id as "order_id!",
-            item.version as "version!"
-        from due
-        cross join lateral (
-            select n, order_id, version
-            from bulk_items
-            where bulk_id = due.id and result is null
-            order by n
-            limit 1
-        ) as item
-        "#,
+        "select bulk_actions.id as bulk_id, actor, kind, reason, n, order_id, version
+         from bulk_items
+         join bulk_actions on bulk_actions.id = bulk_items.bulk_id
+         where bulk_id = $1 and result is null
+         order by n
+         limit 1",
+        bulk_id,
     )
     .fetch_optional(connection)
     .await

@@ -36,7 +36,7 @@ pub enum Bound {
     /// Worlds for a minute.
     #[default]
     Small,
-    /// The same with one more fault each: many times the states.
+    /// The same with one or two faults more each: many times the states.
     Large,
 }
 
@@ -102,7 +102,8 @@ impl Config {
         let mut worlds = Config::small();
         if bound == Bound::Large {
             for world in &mut worlds {
-                world.faults += 1;
+                // Where people act as well, one more is already twenty times as much.
+                world.faults += if world.staff_actions == 1 { 1 } else { 2 };
             }
         }
         worlds
