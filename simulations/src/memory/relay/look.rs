@@ -178,7 +178,6 @@ fn due(world: &mut World, index: u16) -> Result<Stage, Unanswered> {
     let now_ms = world.now_ms;
     let places = memory(world, index).looks.fresh_places;
     let backlog = memory(world, index).gate.backlog_places(places, now_ms);
-    if world.now_ms > 18_400 && world.now_ms < 40_000 { eprintln!("{} due places {places} backlog {backlog} gate {:?}", world.now_ms, memory(world,index).gate); }
     if backlog > 0 {
         let found = take(world, index, &From::Due, backlog as usize)? as u32;
         let memory = memory(world, index);
