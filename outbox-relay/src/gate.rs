@@ -112,6 +112,11 @@ impl Gate {
     pub fn backlog_places(&self, places: u32) -> u32 {
         let now_ms = self.now_ms();
         let mut state = self.lock();
+        if state.drain.as_ref().is_some_and(Drain::is_done) {
+            // It had nothing to wake, or the claim of its last part failed: it must not hold up what
+            // comes to wait from now on.
+            state.drain = None;
+        }
         match state.drain.as_mut() {
             Some(drain) => drain.share(now_ms, places, places).backlog,
             None => places.div_ceil(2),
@@ -225,3 +230,6 @@ impl Drop for GatePermit {
         self.gate.log_changes();
     }
 }
+
+#[cfg(test)]
+mod tests;
