@@ -105,6 +105,10 @@ impl Gate {
     }
 
     pub(super) fn backlog_places(&mut self, places: u32, now_ms: u64) -> u32 {
+        let is_done = self.drain.as_ref().is_some_and(Drain::is_done);
+        if is_done && self.known_bad != Some(KnownBad::EmptyDrainStays) {
+            self.drain = None;
+        }
         match self.drain.as_mut() {
             Some(drain) => drain.share(now_ms, places, places).backlog,
             None => places.div_ceil(2),

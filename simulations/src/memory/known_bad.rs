@@ -89,11 +89,13 @@ pub enum KnownBad {
     ReadsFromLaggingCopy,
     /// A relay takes every "done" for that of a release.
     DirectionForgotten,
+    /// A drain that has nothing to wake is never over, and holds up what comes to wait later.
+    EmptyDrainStays,
 }
 
 impl KnownBad {
     /// Every planted flaw.
-    pub const ALL: [KnownBad; 42] = [
+    pub const ALL: [KnownBad; 43] = [
         KnownBad::ReserveWithoutKey,
         KnownBad::RejectionNotStored,
         KnownBad::ReleaseWithoutTombstone,
@@ -136,6 +138,7 @@ impl KnownBad {
         KnownBad::DoubtForgotten,
         KnownBad::ReadsFromLaggingCopy,
         KnownBad::DirectionForgotten,
+        KnownBad::EmptyDrainStays,
     ];
 
     /// The invariant that it breaks. Others may break as well.
@@ -151,6 +154,7 @@ impl KnownBad {
             | KnownBad::RejectionRetried
             | KnownBad::UnknownClaimForgotten
             | KnownBad::NobodyTakesOver
+            | KnownBad::EmptyDrainStays
             | KnownBad::PoisonNotCounted => Invariant::SettledInTime,
             KnownBad::ReserveWithoutKey
             | KnownBad::TakesWhatIsThere
