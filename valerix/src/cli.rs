@@ -63,6 +63,38 @@ pub(crate) enum Simulate {
     Run(Box<simulations::crash::Options>),
     /// Hold the invariants against two databases, at work or at rest
     Check(Check),
+    /// Search every interleaving of the protocol, and look for every planted flaw
+    Model(ModelSearch),
+    /// Run the product's decisions through seeded faulty worlds in memory
+    Memory(MemoryWorlds),
+}
+
+/// What `valerix simulate model` can be told.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct ModelSearch {
+    /// One or two faults more in each world: an hour and some gigabytes rather than a minute.
+    #[arg(long)]
+    pub(crate) large: bool,
+    /// Threads (1 to 64).
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) threads: u8,
+}
+
+/// What `valerix simulate memory` can be told.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct MemoryWorlds {
+    /// Seeds to run.
+    #[arg(long, default_value_t = 100_000)]
+    pub(crate) seeds: u64,
+    /// The first of them.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) first_seed: u64,
+    /// Threads (1 to 64). They change nothing but the time it takes.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) threads: u8,
+    /// Run this one seed and print all that happens in it.
+    #[arg(long, conflicts_with_all = ["seeds", "first_seed"])]
+    pub(crate) seed: Option<u64>,
 }
 
 /// What `valerix simulate check` can be told.
