@@ -2,7 +2,7 @@
 //!
 //! The four calls on a reservation are the whole contract. Each check tells a saga's story over HTTP and
 //! says what went wrong in the words of the contract. It needs one item with a known number of pieces,
-//! takes and gives them back, and ships one piece at the end. Start at [`checks`].
+//! takes and gives them back, and ships one piece at the end. Start at `checks`.
 
 mod checks;
 mod client;

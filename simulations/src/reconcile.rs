@@ -1,6 +1,6 @@
 //! Whether both databases agree about stock, and putting right what can be put right without guessing.
 //!
-//! It looks through the checker's eyes ([`SideBySide`]) on a system at work: sagas that are under way
+//! It looks through the checker's eyes (`SideBySide`) on a system at work: sagas that are under way
 //! or parked are left alone, and whatever does not fit is looked at twice. Both databases are streamed
 //! once, so its memory does not grow with them. Nothing is written unless it is asked for; then every
 //! repair is one transaction of inventory's own and one audit row. It stands beside the checker, not in

@@ -142,19 +142,22 @@ fn statement_json(cost: &StatementCost) -> Value {
         "statement": cost.statement,
         "calls": cost.calls,
         "total_ms": cost.total_ms,
+        "planning_ms": cost.planning_ms,
         "rows": cost.rows,
         "wal_bytes": cost.wal_bytes,
     })
 }
 
-/// The middle of what there is.
+/// The middle of what there is; of an even number, the mean of the two in the middle.
 pub(super) fn median<'a>(
     rows: impl Iterator<Item = &'a Row>,
     figure: impl Fn(&Row) -> Option<f64>,
 ) -> Option<f64> {
     let mut figures: Vec<f64> = rows.filter_map(figure).collect();
     figures.sort_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied()
+    let above = *figures.get(figures.len() / 2)?;
+    let below = figures[(figures.len() - 1) / 2];
+    Some(f64::midpoint(below, above))
 }
 
 impl fmt::Display for Report {
@@ -175,11 +178,12 @@ impl fmt::Display for Report {
             writeln!(f, "{}", tables::goal(&self.goals))?;
         }
         for cost in &self.statements {
-            let StatementCost { database, statement, calls, total_ms, rows, .. } = cost;
+            let StatementCost { database, statement, calls, total_ms, planning_ms, rows, .. } =
+                cost;
             let text: String = statement.chars().take(90).collect();
             writeln!(
                 f,
-                "{total_ms:>10.0} ms {calls:>9} calls {rows:>9} rows  {database:<9} {text}"
+                "{total_ms:>8.0} ms and {planning_ms:>5.0} ms of planning {calls:>8} calls {rows:>9} rows  {database:<9} {text}"
             )?;
         }
         for note in &self.notes {
@@ -194,3 +198,6 @@ impl fmt::Display for Report {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

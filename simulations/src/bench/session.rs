@@ -75,8 +75,12 @@ impl Session {
         let bar = spinner("starting the stack");
         let mut postgres_settings = options.postgres.clone();
         if options.statements {
-            let library = ("shared_preload_libraries", "pg_stat_statements");
-            postgres_settings.push((library.0.to_owned(), library.1.to_owned()));
+            let count = [
+                ("shared_preload_libraries", "pg_stat_statements"),
+                ("pg_stat_statements.track_planning", "on"),
+            ];
+            let count = count.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            postgres_settings.extend(count);
         }
         let stack = Stack::start(StackConfig {
             binary,
