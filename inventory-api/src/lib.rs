@@ -2,7 +2,7 @@
 //!
 //! The reservation calls are the whole contract towards a saga: each can be sent any number of times,
 //! in any order, late or doubled, and is answered the same (`schema_inventory::decide` says what).
-//! Concurrent calls share one transaction. Start at [`routes`], then `reservations` and `intake`.
+//! Concurrent calls share one transaction. Start at `routes`, then `reservations` and `intake`.
 //!
 //! It never calls another service, and never answers before its commit.
 

@@ -2,7 +2,7 @@
 //!
 //! Nothing here decides how an order goes on: creating one commits order, key, saga, first step
 //! and outbox message together (`schema_orders::orders::insert_orders`), a relay does the rest, and
-//! this service waits a bounded time for what comes of it. Start at [`routes`], then `create`.
+//! this service waits a bounded time for what comes of it. Start at `routes`, then `create`.
 //!
 //! Staff looks into orders through `sagas`, behind the one door of `staff`.
 //!
