@@ -418,7 +418,7 @@ fn order_ids(calls: &[Call]) -> impl Iterator<Item = Uuid> + '_ {
     calls.iter().map(|call| call.loaded.order_id)
 }
 
-/// The smallest UUIDv7 of a moment [`FLOOR_LAG_MS`] before `newest` was made.
+/// The smallest UUIDv7 of a moment `FLOOR_LAG_MS` before `newest` was made.
 pub fn below(newest: Uuid) -> Uuid {
     let made_ms = newest.as_u128() >> 80;
     Uuid::from_u128(made_ms.saturating_sub(u128::from(FLOOR_LAG_MS)) << 80)

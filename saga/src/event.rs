@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::state::QueueReason;
 
 /// Something that happened. Its serialised form is what a journal row stores: replaying the rows of a
-/// saga through [`crate::transition`] gives the stored saga (invariant I6).
+/// saga through [`crate::transition()`] gives the stored saga (invariant I6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {

@@ -83,7 +83,7 @@ pub fn explain(facts: &Facts) -> Explanation {
     }
 }
 
-/// The actions that [`transition`] carries out from here, and a note, which always goes.
+/// The actions that [`transition()`] carries out from here, and a note, which always goes.
 pub fn actions(saga: &Saga) -> Vec<Action> {
     let tried = [
         (Action::Retry, Event::RetryRequested { reservation_id: Uuid::nil() }),

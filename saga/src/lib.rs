@@ -1,10 +1,10 @@
 //! The pure core of Valerix: what an order saga is and how it moves.
 //!
-//! A saga is an ordered list of steps, each with its compensation ([`plan`]). [`transition`] takes
+//! A saga is an ordered list of steps, each with its compensation ([`plan`]). [`transition()`] takes
 //! where the saga stands and what happened, and answers where it stands now and what is to be done.
 //! Nothing in this crate does IO: no clock, randomness, async, logging or SQL. Time, jitter and fresh
 //! ids arrive inside the event, effects leave as data, and the shell (`outbox-relay`, `order-api`)
-//! carries them out in one transaction. Start reading at [`transition`].
+//! carries them out in one transaction. Start reading at [`transition()`].
 
 pub mod backoff;
 pub mod breaker;

@@ -97,8 +97,10 @@ pub struct StatementCost {
     pub statement: String,
     /// How often it ran.
     pub calls: i64,
-    /// Milliseconds in all.
+    /// Milliseconds of execution in all.
     pub total_ms: f64,
+    /// Milliseconds of planning in all, where that is counted.
+    pub planning_ms: f64,
     /// Rows it answered or changed.
     pub rows: i64,
     /// Bytes of write-ahead log it made.
@@ -123,11 +125,11 @@ pub async fn list_statement_costs(
 ) -> sqlx::Result<Vec<StatementCost>> {
     let rows = sqlx::query(
         r"select datname, regexp_replace(query, '\s+', ' ', 'g') as statement, calls,
-              total_exec_time, rows, wal_bytes::bigint as wal_bytes
+              total_exec_time, total_plan_time, rows, wal_bytes::bigint as wal_bytes
           from pg_stat_statements
           join pg_database on pg_database.oid = dbid
           where datname = any($1)
-          order by total_exec_time desc
+          order by total_exec_time + total_plan_time desc
           limit $2",
     )
     .bind(databases)
@@ -141,6 +143,7 @@ pub async fn list_statement_costs(
                 statement: row.try_get("statement")?,
                 calls: row.try_get("calls")?,
                 total_ms: row.try_get("total_exec_time")?,
+                planning_ms: row.try_get("total_plan_time")?,
                 rows: row.try_get("rows")?,
                 wal_bytes: row.try_get("wal_bytes")?,
             })
