@@ -91,13 +91,15 @@ impl Watched {
     async fn dead_relays_are_missed(&mut self) {
         let dead_inventory = ["CircuitBreakerOpen", "HighLatency", "ServiceDown inventory-api"];
         self.only_fired(&dead_inventory, &[]).await;
-        // Answers are late, so the first one surely holds something, and the second one, which has been
-        // watched for a while, takes it over: a rate needs a time before.
+        // Answers are late, so both hold something; the second one, which has been watched for a while,
+        // takes over from the first: a rate needs a time before.
         self.chaos(Some(LATENCY_MS)).await;
+        let both_wait = "count(relay_sagas_in_flight > 0) == 2";
+        self.until("both relays wait for answers", both_wait, READY_MAX).await;
         self.relays[0].kill();
-        let taken_over = "sum(saga_takeovers_total) > 0";
-        self.until("what it held is taken over", taken_over, READY_MAX).await;
         self.chaos(None).await;
+        let taken_over = "sum(saga_takeovers_total) > 0 and sum(saga_recovery_seconds_count) > 0";
+        self.until("what it held is taken over and ended", taken_over, READY_MAX).await;
         self.relays[1].kill();
         self.until("it is seen", "max(relays{state=\"alive\"}) == 0", READY_MAX).await;
         self.until_fires("RelayAbsent").await;
