@@ -70,6 +70,16 @@ pub async fn check(
 }
 
 impl Checked {
+    /// Why it failed; `None`: it did not.
+    pub fn failure(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    /// How long the check took.
+    pub fn latency_ms(&self) -> f64 {
+        self.latency_ms
+    }
+
     fn failed(&self) -> bool {
         self.detail.is_some()
     }
@@ -88,6 +98,11 @@ impl HealthReport {
             "healthy"
         };
         HealthReport { status, services, timestamp: now() }
+    }
+
+    /// Each check by its name.
+    pub fn checks(&self) -> impl Iterator<Item = (&'static str, &Checked)> {
+        self.services.iter().map(|(name, checked)| (*name, checked))
     }
 
     /// `true` when no check failed.

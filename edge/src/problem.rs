@@ -150,6 +150,16 @@ impl Problem {
         self.0.code
     }
 
+    /// What is wrong, for people.
+    pub fn title(&self) -> &'static str {
+        self.0.title
+    }
+
+    /// The sentence that says more.
+    pub fn detail(&self) -> Option<&str> {
+        self.0.detail.as_deref()
+    }
+
     /// When to try again, in seconds, where it says so.
     pub fn retry_after(&self) -> Option<u64> {
         self.0.headers.get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()

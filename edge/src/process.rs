@@ -55,6 +55,30 @@ pub(crate) fn as_counter(text: String) -> String {
     if text.contains(&kept) { text.replacen(&kept, &told, 1) } else { text }
 }
 
+/// This process as it is now; what cannot be read is absent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Vitals {
+    /// User and system CPU time since it began, in seconds.
+    pub cpu_s: Option<f64>,
+    /// Resident memory in bytes.
+    pub resident_bytes: Option<f64>,
+    /// Threads.
+    pub threads: Option<f64>,
+}
+
+impl Vitals {
+    /// Looks.
+    pub fn read() -> Vitals {
+        let stat = fs::read_to_string("/proc/self/stat").ok();
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        Vitals {
+            cpu_s: stat.and_then(|stat| cpu_seconds(&stat)),
+            resident_bytes: field(&status, "VmRSS:").map(|kib| kib * 1024.0),
+            threads: field(&status, "Threads:"),
+        }
+    }
+}
+
 fn now_s() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }

@@ -115,6 +115,7 @@ fn describe() {
         "time from a complete request head to the answer, by service, method, route and status"
     );
     process::describe();
+    crate::telemetry::describe_telemetry();
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -56,6 +57,15 @@ impl Default for ServeConfig {
             drain_timeout: Duration::from_secs(10),
         }
     }
+}
+
+/// Where connections come from: a TCP listener, or that of a simulated network.
+pub trait Accept: Send {
+    /// One connection.
+    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+
+    /// The next connection, ready to be talked over, and who is at its other end.
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
 }
 
 /// Put into an answer's extensions: the answer is not sent, and the connection is closed in its
@@ -96,9 +106,20 @@ fn hint(kind: io::ErrorKind) -> &'static str {
     }
 }
 
+impl Accept for TcpListener {
+    type Stream = TcpStream;
+
+    async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (stream, peer) = TcpListener::accept(self).await?;
+        // answers are small: waiting to fill a packet would only add latency
+        stream.set_nodelay(true)?;
+        Ok((stream, peer))
+    }
+}
+
 /// Serves `router` until `stop`, then drains. Returns when every connection is closed.
 pub async fn serve(
-    listener: TcpListener,
+    listener: impl Accept,
     router: Router,
     config: ServeConfig,
     stop: CancellationToken,
@@ -122,11 +143,11 @@ pub async fn serve(
 }
 
 /// `None` when it is time to stop.
-async fn next_connection(
-    listener: &TcpListener,
+async fn next_connection<L: Accept>(
+    listener: &L,
     places: &Arc<Semaphore>,
     stop: &CancellationToken,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+) -> Option<(L::Stream, SocketAddr, OwnedSemaphorePermit)> {
     let accept = async {
         let place = places.clone().acquire_owned().await.expect("never closed");
         loop {
@@ -171,12 +192,13 @@ struct Face {
 }
 
 impl Face {
-    async fn converse(self, stream: TcpStream, peer: SocketAddr, _place: OwnedSemaphorePermit) {
+    async fn converse(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        peer: SocketAddr,
+        _place: OwnedSemaphorePermit,
+    ) {
         let Face { http, router, stop, cut } = self;
-        // answers are small: waiting to fill a packet would only add latency
-        if stream.set_nodelay(true).is_err() {
-            return;
-        }
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
             let answering = router.clone().call(request);

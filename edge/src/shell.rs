@@ -17,7 +17,7 @@ use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
 use crate::request_metrics::{CLIENT_LEFT, RequestMetrics};
-use crate::{Caller, Problem, RateLimit, TraceContext};
+use crate::{Caller, Problem, RateLimit, Span, SpanKind, TraceContext};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -26,6 +26,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct Shell(Arc<Inner>);
 
 struct Inner {
+    service: &'static str,
     metrics: RequestMetrics,
     limit: Option<RateLimit>,
 }
@@ -33,12 +34,16 @@ struct Inner {
 impl Shell {
     /// `service` is the metrics label: `order-api`, `inventory-api`, `relay`.
     pub fn new(service: &'static str) -> Shell {
-        Shell(Arc::new(Inner { metrics: RequestMetrics::new(service), limit: None }))
+        Shell::with(service, None)
     }
 
     /// The same with a limit per caller.
     pub fn limited(service: &'static str, limit: RateLimit) -> Shell {
-        Shell(Arc::new(Inner { metrics: RequestMetrics::new(service), limit: Some(limit) }))
+        Shell::with(service, Some(limit))
+    }
+
+    fn with(service: &'static str, limit: Option<RateLimit>) -> Shell {
+        Shell(Arc::new(Inner { service, metrics: RequestMetrics::new(service), limit }))
     }
 }
 
@@ -120,7 +125,23 @@ struct Seen {
 impl Seen {
     fn record(&self, status: u16) {
         let route = self.route.as_ref().map_or("unmatched", MatchedPath::as_str);
-        self.shell.0.metrics.record(&self.method, route, status, self.started.elapsed());
+        let took = self.started.elapsed();
+        self.shell.0.metrics.record(&self.method, route, status, took);
+        if !is_probe(route)
+            && let Some(span) = Span::of(self.context, self.shell.0.service, SpanKind::Server)
+        {
+            self.tell(span, route, status).end(took);
+        }
+    }
+
+    /// Names and attributes: <https://opentelemetry.io/docs/specs/semconv/http/http-spans/>.
+    fn tell(&self, span: Span, route: &str, status: u16) -> Span {
+        let span = span
+            .named(format!("{} {route}", self.method))
+            .with("http.request.method", self.method.to_string())
+            .with("http.route", route.to_owned())
+            .with("http.response.status_code", i64::from(status));
+        if status >= 500 { span.failed(status.to_string()) } else { span }
     }
 }
 
@@ -173,6 +194,11 @@ where
         seen.record(response.status().as_u16());
         Poll::Ready(Ok(response))
     }
+}
+
+/// Those who ask all the time whether we are well would fill every trace with it.
+fn is_probe(route: &str) -> bool {
+    route == "/metrics" || route.starts_with("/health")
 }
 
 /// A handler that panics answers 500 instead of cutting the connection.

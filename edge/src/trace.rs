@@ -8,8 +8,13 @@ use std::fmt::{self, Write};
 
 use http::HeaderMap;
 
+use crate::telemetry::flags_of;
+
 const VERSION: &str = "00";
-const SAMPLED: u8 = 0x01;
+/// The trace is kept: whoever works on it tells of its spans.
+pub(crate) const SAMPLED: u8 = 0x01;
+/// Sampled, and "the id is random" of level 2; what else may be set is not known here.
+const KNOWN_FLAGS: u8 = 0x03;
 
 tokio::task_local! {
     static CURRENT: TraceContext;
@@ -36,19 +41,26 @@ impl TraceContext {
         CURRENT.try_with(|context| *context).ok()
     }
 
-    /// Goes on with the caller's trace; a missing or malformed `traceparent` begins a new one.
+    /// Goes on with the caller's trace; a missing, malformed or repeated `traceparent` begins a new
+    /// one. Here it is decided whether the trace is kept.
     pub fn from_headers(headers: &HeaderMap) -> TraceContext {
-        headers
-            .get("traceparent")
+        let mut given = headers.get_all("traceparent").iter();
+        let only = given.next().filter(|_| given.next().is_none());
+        let continued = only
             .and_then(|value| value.to_str().ok())
             .and_then(TraceContext::continued_from)
-            .unwrap_or_else(TraceContext::mint)
+            .map(|caller| TraceContext {
+                flags: flags_of(caller.trace_id, Some(caller.flags)),
+                ..caller
+            });
+        continued.unwrap_or_else(TraceContext::mint)
     }
 
     /// A new trace.
     pub fn mint() -> TraceContext {
         let trace_id = rand::random::<u128>().max(1);
-        TraceContext { trace_id, span_id: fresh_span(), parent_id: None, flags: SAMPLED }
+        let flags = flags_of(trace_id, None);
+        TraceContext { trace_id, span_id: fresh_span(), parent_id: None, flags }
     }
 
     /// A new span in the trace that `traceparent` names.
@@ -63,7 +75,7 @@ impl TraceContext {
         }
         let trace_id = u128::from_str_radix(trace, 16).ok().filter(|id| *id != 0)?;
         let parent_id = u64::from_str_radix(parent, 16).ok().filter(|id| *id != 0)?;
-        let flags = u8::from_str_radix(flags, 16).ok()?;
+        let flags = u8::from_str_radix(flags, 16).ok()? & KNOWN_FLAGS;
         Some(TraceContext { trace_id, span_id: fresh_span(), parent_id: Some(parent_id), flags })
     }
 
@@ -77,6 +89,16 @@ impl TraceContext {
         let mut text = String::with_capacity(32);
         write!(text, "{:032x}", self.trace_id).expect("writing to a string cannot fail");
         text
+    }
+
+    /// Whether the trace is kept.
+    pub fn is_sampled(&self) -> bool {
+        self.flags & SAMPLED != 0
+    }
+
+    /// Runs `work` with this context as the current one, for work that is done apart from its request.
+    pub async fn around<T>(self, work: impl Future<Output = T>) -> T {
+        CURRENT.scope(self, work).await
     }
 
     /// Runs `work` with this context as the current one.

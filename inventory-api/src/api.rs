@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::gremlin::Gremlin;
-use crate::intake::Intake;
+use crate::intake::{Intake, Ledger, ledger_in};
 use crate::stock_gauges::StockGauges;
 use crate::{Config, routes};
 
@@ -49,10 +49,16 @@ pub async fn serve(config: Config, deps: Deps, listener: TcpListener, stop: Canc
 impl InventoryApi {
     /// Starts the tasks in the background. They end when the last handle is dropped.
     pub fn start(config: Config, deps: Deps) -> Arc<InventoryApi> {
+        let ledger = ledger_in(deps.db.clone());
+        InventoryApi::over(ledger, config, deps)
+    }
+
+    /// The same, with its reservations decided by another ledger than the database's.
+    pub fn over(ledger: Ledger, config: Config, deps: Deps) -> Arc<InventoryApi> {
         crate::metrics::describe();
         let Deps { db, metrics } = deps;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let intake = Intake::start(&config, db.clone());
+        let intake = Intake::start(&config, ledger);
         let gremlin = match config.gremlin_enabled {
             Some(true) => Gremlin::allowed(db.clone()),
             Some(false) | None => Gremlin::absent(),

@@ -1,22 +1,26 @@
 //! POST /api/inventory/reservations:batch: many reserves in one request, each decided and answered
 //! as if it had come alone.
 //!
-//! In: `{"entries": [{reservation_id, order_id, epoch, deadline_ms, lines}, …]}`. Out: one line of JSON
+//! In: `{"entries": [{reservation_id, order_id, epoch, deadline_ms, lines, traceparent?}, …]}`. Out: one line of JSON
 //! per entry, as soon as it is decided and in no order:
 //! `{"reservation_id", "status", "retry_after_s", "body"}`, with the status and the body the single
 //! call would have had. An entry that cannot be read has a line of its own, and spoils no other; an
 //! answer that breaks off leaves the missing ones unknown. That is also how the gremlin cuts a connection
 //! here: the entry it struck has no line, and the answer breaks off once all others have theirs.
+//!
+//! `traceparent` is the W3C trace context of the entry's own call; one that is malformed is overlooked.
+//! The answer's header `Saga-Entry-Fields` names the optional fields, so that a caller knows what it may
+//! send: a version that does not know a field refuses its entry.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use edge::{CutConnection, Problem, parse_strict};
+use edge::{CutConnection, Problem, Span, SpanKind, TraceContext, parse_strict};
 use futures_util::stream::{self, FuturesUnordered};
 use futures_util::{Stream, StreamExt};
 use http::{HeaderMap, header};
@@ -29,6 +33,7 @@ use crate::InventoryApi;
 use crate::intake::Asked;
 use crate::lines::{RequestedLine, check_lines};
 use crate::reservations::decide;
+use crate::routes::SERVICE;
 use crate::saga_headers::{check_epoch, deadline};
 use crate::verdict::{Failed, Standing};
 
@@ -38,6 +43,8 @@ const ENTRIES_MAX: usize = 1_000;
 const BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Answers written out together at most.
 const LINES_AT_ONCE: usize = 256;
+/// What an entry may have beyond what every version knows.
+const ENTRY_FIELDS: (&str, &str) = ("saga-entry-fields", "traceparent");
 const NDJSON: &str = "application/x-ndjson";
 
 #[derive(Deserialize)]
@@ -56,6 +63,8 @@ struct Entry {
     lines: Vec<RequestedLine>,
     /// The order asked for the gremlin.
     gremlin: Option<bool>,
+    /// W3C trace context of this entry's call.
+    traceparent: Option<String>,
 }
 
 /// The same, with its entries unread.
@@ -74,6 +83,7 @@ struct Named {
 struct Taken {
     reservation_id: Uuid,
     asked: Result<Asked, Problem>,
+    context: Option<TraceContext>,
 }
 
 #[derive(Serialize)]
@@ -92,9 +102,11 @@ pub(crate) async fn reserve_batch(
 ) -> Result<Response, Problem> {
     let body = edge::read_json_bytes(&headers, body, BYTES_MAX).await?;
     let taken = read_entries(&body, api.config.call_time())?;
+    let context = TraceContext::current();
     let answers: FuturesUnordered<_> =
-        taken.into_iter().map(|taken| answer(api.clone(), taken)).collect();
-    Ok(([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(in_chunks(answers))).into_response())
+        taken.into_iter().map(|taken| answer(api.clone(), taken, context)).collect();
+    let headers = [(header::CONTENT_TYPE.as_str(), NDJSON), ENTRY_FIELDS];
+    Ok((headers, Body::from_stream(in_chunks(answers))).into_response())
 }
 
 /// `None` is an answer that is cut off.
@@ -139,7 +151,7 @@ fn read_entry(index: usize, raw: &RawValue, longest: Duration) -> Result<Taken, 
                 let pointer = format!("/entries/{index}/reservation_id");
                 Problem::invalid(pointer, "invalid-value", "each entry names its reservation")
             })?;
-            Ok(Taken { reservation_id, asked: Err(problem) })
+            Ok(Taken { reservation_id, asked: Err(problem), context: None })
         }
     }
 }
@@ -154,7 +166,8 @@ fn check_count(count: usize) -> Result<(), Problem> {
 impl Entry {
     fn take(self, longest: Duration) -> Taken {
         let reservation_id = self.reservation_id;
-        Taken { reservation_id, asked: self.check(longest) }
+        let context = self.traceparent.as_deref().and_then(TraceContext::continued_from);
+        Taken { reservation_id, asked: self.check(longest), context }
     }
 
     fn check(self, longest: Duration) -> Result<Asked, Problem> {
@@ -167,16 +180,56 @@ impl Entry {
     }
 }
 
-async fn answer(api: Arc<InventoryApi>, taken: Taken) -> Option<Vec<u8>> {
-    let verdict = match taken.asked {
-        Ok(asked) => decide(&api, asked).await,
+/// `batch` is the trace of the request that brought the entry.
+async fn answer(
+    api: Arc<InventoryApi>,
+    taken: Taken,
+    batch: Option<TraceContext>,
+) -> Option<Vec<u8>> {
+    let Taken { reservation_id, asked, context } = taken;
+    let Some(context) = context.or(batch) else {
+        return decided(&api, reservation_id, asked).await.1;
+    };
+    let begun = Instant::now();
+    let (status, line) = context.around(decided(&api, reservation_id, asked)).await;
+    if context.parent_id.is_some()
+        && let Some(span) = Span::of(context, SERVICE, SpanKind::Server)
+    {
+        end(span, batch, status, begun);
+    }
+    line
+}
+
+/// The status of the entry's answer, and its line; none where it is cut off.
+async fn decided(
+    api: &InventoryApi,
+    id: Uuid,
+    asked: Result<Asked, Problem>,
+) -> (Option<u16>, Option<Vec<u8>>) {
+    let verdict = match asked {
+        Ok(asked) => decide(api, asked).await,
         Err(problem) => Err(problem.into()),
     };
-    match verdict {
-        Ok(standing) => Some(write_line(taken.reservation_id, &Ok(standing))),
-        Err(Failed::Told(problem)) => Some(write_line(taken.reservation_id, &Err(problem))),
-        Err(Failed::Cut) => None,
+    let told = match verdict {
+        Ok(standing) => Ok(standing),
+        Err(Failed::Told(problem)) => Err(problem),
+        Err(Failed::Cut) => return (None, None),
+    };
+    let status = told.as_ref().map_or_else(Problem::status, Standing::status);
+    (Some(status.as_u16()), Some(write_line(id, &told)))
+}
+
+/// An entry is a call of its own; the request it came in is another trace, or the same one.
+fn end(span: Span, batch: Option<TraceContext>, status: Option<u16>, begun: Instant) {
+    let mut span = span.named("reserve (batch entry)");
+    if let Some(batch) = batch {
+        span = span.linked_to(batch.trace_id, batch.span_id);
     }
+    match status {
+        Some(status) => span = span.with("http.response.status_code", i64::from(status)),
+        None => span = span.failed("cut off"),
+    }
+    span.end(begun.elapsed());
 }
 
 fn write_line(reservation_id: Uuid, verdict: &Result<Standing, Problem>) -> Vec<u8> {

@@ -8,16 +8,18 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Instant;
 
+use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
 use schema_inventory::apply::{Applied, apply_batch};
 use schema_inventory::decide::Kind;
 use schema_inventory::{Answer, Command};
+use schema_pg::failpoint::Site;
 use schema_pg::{
     BatchConfig, BatchError, Batcher, Class, Db, DbError, classify, is_commit_unknown,
     is_lock_timeout,
 };
+use tokio::time::Instant;
 
 use crate::db_problem::Failure;
 use crate::{Config, metrics};
@@ -55,11 +57,29 @@ pub(crate) enum Refusal {
 
 type Outcome = Result<Decided, Refusal>;
 
+/// Decides and writes commands in one transaction, or says why not: `apply_batch` over a database, or a
+/// ledger in memory where a network is simulated.
+pub type Ledger =
+    Arc<dyn Fn(Arc<[Command]>) -> BoxFuture<'static, Result<Applied, DbError>> + Send + Sync>;
+
 /// Where commands go.
 pub(crate) struct Intake(Batcher<Asked, Outcome>);
 
+/// The ledger in Postgres.
+pub(crate) fn ledger_in(db: Db) -> Ledger {
+    Arc::new(move |commands| {
+        let db = db.clone();
+        Box::pin(async move {
+            db.write(Site::ApplyCommands, move |connection| {
+                Box::pin(async move { apply_batch(connection, &commands).await })
+            })
+            .await
+        })
+    })
+}
+
 impl Intake {
-    pub(crate) fn start(config: &Config, db: Db) -> Intake {
+    pub(crate) fn start(config: &Config, ledger: Ledger) -> Intake {
         let bounds = BatchConfig {
             name: "reservations",
             rows_max: config.batch_rows_max as usize,
@@ -67,8 +87,8 @@ impl Intake {
             queue_max: config.queue_max as usize,
         };
         Intake(Batcher::start(bounds, move |asked| {
-            let db = db.clone();
-            Box::pin(async move { flush(&db, asked).await })
+            let ledger = ledger.clone();
+            Box::pin(async move { flush(&ledger, asked).await })
         }))
     }
 
@@ -83,7 +103,7 @@ impl Intake {
     }
 }
 
-async fn flush(db: &Db, asked: Vec<Asked>) -> Vec<Outcome> {
+async fn flush(ledger: &Ledger, asked: Vec<Asked>) -> Vec<Outcome> {
     let now = Instant::now();
     let mut outcomes = vec![Err(Refusal::Expired); asked.len()];
     let (places, commands): (Vec<usize>, Vec<Command>) = asked
@@ -95,7 +115,7 @@ async fn flush(db: &Db, asked: Vec<Asked>) -> Vec<Outcome> {
     if commands.is_empty() {
         return outcomes;
     }
-    match write(db, commands.into()).await {
+    match write(ledger, commands.into()).await {
         Ok(decided) => {
             for (place, decided) in places.into_iter().zip(decided) {
                 outcomes[place] = Ok(decided);
@@ -104,7 +124,7 @@ async fn flush(db: &Db, asked: Vec<Asked>) -> Vec<Outcome> {
         Err(error) if places.len() > 1 && may_be_the_fault_of_one(&error) => {
             tracing::info!(%error, count = places.len(), "a batch is written again one by one");
             return stream::iter(asked)
-                .map(|asked| write_single(db, asked))
+                .map(|asked| write_single(ledger, asked))
                 .buffered(SINGLES_AT_ONCE)
                 .collect()
                 .await;
@@ -119,23 +139,19 @@ async fn flush(db: &Db, asked: Vec<Asked>) -> Vec<Outcome> {
     outcomes
 }
 
-async fn write_single(db: &Db, asked: Asked) -> Outcome {
+async fn write_single(ledger: &Ledger, asked: Asked) -> Outcome {
     if asked.until <= Instant::now() {
         return Err(Refusal::Expired);
     }
-    match write(db, Arc::from([asked.command])).await {
+    match write(ledger, Arc::from([asked.command])).await {
         Ok(mut decided) => Ok(decided.pop().expect("one answer for one command")),
         Err(error) => Err(Refusal::Database(Failure::of(&error))),
     }
 }
 
-async fn write(db: &Db, commands: Arc<[Command]>) -> Result<Vec<Decided>, DbError> {
+async fn write(ledger: &Ledger, commands: Arc<[Command]>) -> Result<Vec<Decided>, DbError> {
     let ids: Vec<_> = commands.iter().map(Command::reservation_id).collect();
-    let applied: Applied = db
-        .transaction(move |connection| {
-            Box::pin(async move { apply_batch(connection, &commands).await })
-        })
-        .await?;
+    let applied = ledger(commands).await?;
     metrics::count_movements(&applied.movements);
     let taken = applied.movements.iter().filter(|movement| movement.kind == Kind::Reserve);
     let mut taken: HashSet<_> = taken.map(|movement| movement.reservation_id).collect();

@@ -34,3 +34,4 @@ mod verdict;
 pub use api::{Deps, InventoryApi, serve};
 pub use config::Config;
 pub use demo_stock::seed_demo_stock;
+pub use intake::Ledger;

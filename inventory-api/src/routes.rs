@@ -9,7 +9,7 @@ use edge::{Shell, metrics_route, wrap};
 use crate::gremlin::admin;
 use crate::{InventoryApi, batch, by_order, health, reservations, stock, transactions, update};
 
-const SERVICE: &str = "inventory-api";
+pub(crate) const SERVICE: &str = "inventory-api";
 
 pub(crate) fn router(api: &Arc<InventoryApi>) -> Router {
     let reservation =

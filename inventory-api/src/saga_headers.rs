@@ -1,11 +1,12 @@
 //! The headers of a saga's call: its fencing token, and how long it may take.
 
 use std::str::FromStr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use edge::Problem;
 use http::{HeaderMap, HeaderName};
 use schema_inventory::Command;
+use tokio::time::Instant;
 
 use crate::intake::Asked;
 

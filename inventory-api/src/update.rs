@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use edge::Problem;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use schema_inventory::update::{Change, ON_HAND_MAX, StockUpdate, UpdateError, Updated};
+use schema_pg::failpoint::Site;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -50,7 +51,7 @@ pub(crate) async fn update_stock(
     let update = request.check(key)?;
     let updated = api
         .db
-        .transaction(move |connection| {
+        .write(Site::UpdateStock, move |connection| {
             Box::pin(
                 async move { schema_inventory::update::update_stock(connection, &update).await },
             )

@@ -16,9 +16,11 @@ use axum::routing::{get, post};
 
 use crate::OrderApi;
 
+pub(crate) use audit::{ActionAnswer, AuditQuery, KINDS, page};
 pub(crate) use carry_out::{Action, Done, Failed, Mode, carry_out};
 pub(crate) use decide::{Decision, Kind, decide, refusal};
-pub(crate) use request::{Expected, check_reason};
+pub(crate) use post::perform;
+pub(crate) use request::{ActionRequest, Expected, check_reason};
 
 pub(crate) fn routes() -> Router<Arc<OrderApi>> {
     Router::new()

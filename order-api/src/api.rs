@@ -1,6 +1,7 @@
 //! The running service: what its handlers share, and its tasks in the background.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use edge::health::HealthCache;
@@ -11,19 +12,24 @@ use schema_pg::Db;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::Config;
 use crate::board_gauges::BoardGauges;
 use crate::breakers::GateProbe;
 use crate::bulk::Runner;
+use crate::console::Console;
 use crate::desk::Desk;
+use crate::events::Streams;
 use crate::health::InventoryProbe;
 use crate::intake::Intake;
 use crate::routes;
 use crate::sagas::{GroupsAnswer, Recent, StatsAnswer};
 use crate::settlement::Settlement;
 use crate::staff::StaffAccess;
+
+/// Before a task that has panicked is started again.
+const PANIC_PAUSE: Duration = Duration::from_millis(500);
 
 /// What the service works with.
 pub struct Deps {
@@ -55,6 +61,7 @@ pub struct OrderApi {
     pub(crate) hints: Hints,
     pub(crate) intake: Intake,
     pub(crate) settlement: Settlement,
+    pub(crate) streams: Streams,
     pub(crate) window: ResponseWindow,
     pub(crate) board: BoardGauges,
     pub(crate) metrics: Option<MetricsHandle>,
@@ -68,6 +75,7 @@ pub struct OrderApi {
     pub(crate) gates: GateProbe,
     pub(crate) stats: Recent<Arc<StatsAnswer>>,
     pub(crate) groups: Recent<Arc<GroupsAnswer>>,
+    pub(crate) console: Console,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -76,7 +84,14 @@ pub struct OrderApi {
 pub async fn serve(config: Config, deps: Deps, listener: TcpListener, stop: CancellationToken) {
     let serve_config = config.serve_config();
     let api = OrderApi::start(config, deps);
-    edge::serve(listener, api.router(), serve_config, stop).await;
+    // a stream would outlast any drain
+    let end_streams = async {
+        stop.cancelled().await;
+        api.streams.close();
+        api.console.close();
+    };
+    let serving = edge::serve(listener, api.router(), serve_config, stop.clone());
+    tokio::join!(serving, end_streams);
     // only now: requests that drained were still waiting for their orders
     api.stop.cancel();
     api.tasks.wait().await;
@@ -89,20 +104,25 @@ impl OrderApi {
         let Deps { db, hints, relay, metrics, inventory_url } = deps;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let settlement = Settlement::default();
+        let streams = Streams::new(config.streams_max as usize);
         let spawn = |task| tasks.spawn(stop.clone().run_until_cancelled_owned(task));
         spawn(boxed(settlement.clone().follow_hints(hints.settled.subscribe())));
         spawn(boxed(settlement.clone().poll(db.clone())));
+        spawn(boxed(streams.clone().follow_hints(hints.settled.subscribe())));
+        spawn(boxed(streams.clone().poll(db.clone())));
         let board = BoardGauges::default();
         spawn(boxed(board.clone().show_when_asked(db.clone())));
         let bulk = Runner::new(db.clone(), hints.clone(), config.bulk_per_s, config.deadline_ms);
-        spawn(boxed(bulk.clone().run()));
+        let runner = bulk.clone();
+        spawn(boxed(keep_running("bulk actions", move || runner.clone().run())));
         if relay == RelayPlace::Elsewhere {
             let heard = settlement.look_now();
             spawn(boxed(listen_for_ever(db.clone(), SETTLED_CHANNEL, heard)));
             spawn(boxed(announce_work(db.clone(), hints.work.clone())));
         }
         tasks.close();
-        let intake = Intake::start(&config, db.clone(), hints.work.clone());
+        let intake = Intake::start(&config, db.clone(), hints.clone());
+        let console = Console::new(inventory_url.as_deref());
         let inventory = inventory_url.as_deref().map(InventoryProbe::new);
         let (staff_access, desk) = (StaffAccess::decide(&config), Desk::new(db.clone()));
         Arc::new(OrderApi {
@@ -111,6 +131,7 @@ impl OrderApi {
             hints,
             intake,
             settlement,
+            streams,
             window: ResponseWindow::default(),
             board,
             metrics,
@@ -124,6 +145,7 @@ impl OrderApi {
             gates: GateProbe::default(),
             stats: Recent::default(),
             groups: Recent::default(),
+            console,
             tasks,
             stop,
         })
@@ -153,6 +175,19 @@ async fn announce_work(db: Db, work: Arc<Notify>) {
             // relays poll: they only start a little later
             tracing::debug!(%error, "relays could not be told of new work");
         }
+    }
+}
+
+/// Starts a task again that has panicked: what it does must not stand still until somebody restarts
+/// the process.
+async fn keep_running<F>(name: &'static str, task: impl Fn() -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    loop {
+        let Err(panicked) = AbortOnDropHandle::new(tokio::spawn(task())).await else { return };
+        tracing::error!(%panicked, name, "a task of the order service is started again");
+        tokio::time::sleep(PANIC_PAUSE).await;
     }
 }
 

@@ -19,6 +19,7 @@ use schema_orders::breaker_orders::{BreakerOrder, INVENTORY, find_order, give_or
 use schema_orders::relays::{Member, list_members};
 use schema_orders::staff_actions::{NewAction, Verdict, insert_actions};
 use schema_pg::DbError;
+use schema_pg::failpoint::Site;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -36,34 +37,34 @@ const STATES: [&str; 4] = ["isolated", "open", "half_open", "closed"];
 
 #[derive(Serialize)]
 pub(crate) struct Breakers {
-    items: Vec<Breaker>,
-    next_cursor: Option<String>,
+    pub(crate) items: Vec<Breaker>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Breaker {
-    name: &'static str,
+pub(crate) struct Breaker {
+    pub(crate) name: &'static str,
     /// The worst among its relays; `None`: none of them answers.
-    state: Option<&'static str>,
+    pub(crate) state: Option<&'static str>,
     /// What staff wants; `None`: nobody has touched it.
-    order: Option<OrderAnswer>,
-    relays: Vec<OfRelay>,
+    pub(crate) order: Option<OrderAnswer>,
+    pub(crate) relays: Vec<OfRelay>,
 }
 
 #[derive(Serialize)]
-struct OrderAnswer {
-    isolated: bool,
-    actor: String,
-    reason: String,
-    at: DateTime<Utc>,
+pub(crate) struct OrderAnswer {
+    pub(crate) isolated: bool,
+    pub(crate) actor: String,
+    pub(crate) reason: String,
+    pub(crate) at: DateTime<Utc>,
 }
 
 #[derive(Serialize)]
-struct OfRelay {
-    id: i64,
-    name: String,
+pub(crate) struct OfRelay {
+    pub(crate) id: i64,
+    pub(crate) name: String,
     /// Breaker, retries, drain, as the relay tells them; `None`: it does not answer.
-    gate: Option<Value>,
+    pub(crate) gate: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -112,8 +113,21 @@ pub(crate) async fn act(
     }
     check_reason(&wanted.reason)?;
     let isolated = wanted.r#type == BreakerAction::Isolate;
-    let (actor, reason) = (actor.to_string(), wanted.reason);
-    let given = api.db.transaction(move |connection| {
+    let order = command(&api, &actor, isolated, wanted.reason).await?;
+    // the relays carry it out with their next heartbeat
+    Ok((StatusCode::ACCEPTED, Json(OrderAnswer::from(order))).into_response())
+}
+
+/// Gives the order and writes it down.
+pub(crate) async fn command(
+    api: &OrderApi,
+    actor: &str,
+    isolated: bool,
+    reason: String,
+) -> Result<BreakerOrder, Problem> {
+    check_reason(&reason)?;
+    let actor = actor.to_owned();
+    let given = api.db.write(Site::OrderBreaker, move |connection| {
         Box::pin(async move {
             let before = find_order(&mut *connection, INVENTORY).await?;
             let order = give_order(&mut *connection, INVENTORY, isolated, &actor, &reason).await?;
@@ -123,8 +137,7 @@ pub(crate) async fn act(
     });
     let order = given.await.map_err(|error| db_problem::problem_of(&error))?;
     tracing::warn!(breaker = INVENTORY, isolated, actor = order.actor, "staff's hand");
-    // the relays carry it out with their next heartbeat
-    Ok((StatusCode::ACCEPTED, Json(OrderAnswer::from(order))).into_response())
+    Ok(order)
 }
 
 async fn ask(api: &OrderApi, member: Member) -> OfRelay {
@@ -136,7 +149,7 @@ async fn ask(api: &OrderApi, member: Member) -> OfRelay {
 }
 
 impl OfRelay {
-    fn state(&self) -> Option<&str> {
+    pub(crate) fn state(&self) -> Option<&str> {
         self.gate.as_ref()?.get("breaker")?.get("state")?.as_str()
     }
 }

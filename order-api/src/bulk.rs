@@ -15,7 +15,10 @@ use axum::routing::{get, post};
 
 use crate::OrderApi;
 
+pub(crate) use post::{Begin, Preview, preview, start};
 pub(crate) use runner::Runner;
+pub(crate) use select::Selection;
+pub(crate) use show::{ItemAnswer, find};
 
 pub(crate) fn routes() -> Router<Arc<OrderApi>> {
     Router::new()

@@ -15,6 +15,7 @@ use saga::{CancelledBy, Event, Ignored, Saga, State, Transition, plan, transitio
 use schema_orders::hints::Settled;
 use schema_orders::orders;
 use schema_orders::sagas::{Move, UnknownState, load_for_update, store_moves};
+use schema_pg::failpoint::Site;
 use schema_pg::{DbConnection, DbError};
 use uuid::Uuid;
 
@@ -29,7 +30,7 @@ pub(crate) async fn cancel_order(
 ) -> Result<Response, Problem> {
     let tenant = caller.tenant().to_owned();
     let deadline_ms = api.config.deadline_ms;
-    let cancelled = api.db.transaction(move |connection| {
+    let cancelled = api.db.write(Site::CancelOrder, move |connection| {
         Box::pin(async move { cancel(connection, &tenant, id, deadline_ms).await })
     });
     match cancelled.await? {

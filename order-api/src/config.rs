@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -117,6 +118,26 @@ pub struct Config {
         value_parser = bounded!(u32).range(1..=86_400)
     )]
     pub outbox_age_max_s: u32,
+    /// Streams of order events open at once at most; further ones are answered 503. Default: 1000; 0 to
+    /// 50000.
+    #[arg(
+        id = "order_api_streams_max",
+        long = "order-api-streams-max",
+        env = "ORDER_API_STREAMS_MAX",
+        default_value_t = 1_000,
+        value_parser = bounded!(u32).range(0..=50_000)
+    )]
+    pub streams_max: u32,
+    /// A stream in which nothing happens says so this often, in milliseconds. Default: 15000; 100 to
+    /// 60000.
+    #[arg(
+        id = "order_api_heartbeat_ms",
+        long = "order-api-heartbeat-ms",
+        env = "ORDER_API_HEARTBEAT_MS",
+        default_value_t = 15_000,
+        value_parser = bounded!(u64).range(100..=60_000)
+    )]
+    pub heartbeat_ms: u64,
     /// Sagas that bulk actions of staff move per second, all instances together. Default: 50; 1 to
     /// 1000.
     #[arg(
@@ -127,6 +148,48 @@ pub struct Config {
         value_parser = bounded!(u32).range(1..=1_000)
     )]
     pub bulk_per_s: u32,
+    /// What the console calls this environment, on every page. Default: local; 1 to 30 characters.
+    #[arg(
+        id = "order_api_environment",
+        long = "order-api-environment",
+        env = "ORDER_API_ENVIRONMENT",
+        default_value = "local",
+        value_parser = short_name
+    )]
+    pub environment: String,
+    /// Where the console finds saved reports of simulations. Default: .valerix/simulations.
+    #[arg(
+        id = "order_api_simulations_dir",
+        long = "order-api-simulations-dir",
+        env = "ORDER_API_SIMULATIONS_DIR",
+        default_value = ".valerix/simulations"
+    )]
+    pub simulations_dir: PathBuf,
+    /// Who may use the staff routes (console, sagas, repairs), which ask nobody who they are.
+    #[arg(
+        id = "staff_routes",
+        long = "staff-routes",
+        env = "STAFF_ROUTES",
+        value_enum,
+        default_value_t
+    )]
+    pub staff_routes: StaffRoutes,
+}
+
+/// Who may use the staff routes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum StaffRoutes {
+    /// Whoever is on this machine, where the service listens on a loopback address; else nobody.
+    #[default]
+    OnLoopback,
+    /// Whoever can reach the port: for a container whose port is published on a loopback address only.
+    OpenToAllWhoReachThePort,
+}
+
+fn short_name(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let is_short = (1..=30).contains(&text.chars().count()) && !text.contains(char::is_control);
+    if is_short { Ok(text.to_owned()) } else { Err("1 to 30 characters".to_owned()) }
 }
 
 impl Config {

@@ -36,12 +36,8 @@ pub(crate) async fn create_order(
     let key = find_key(&parts.headers, wanted.idempotency_key.take())?;
     let basket = wanted.check()?;
     let caller = Caller::of(&parts.extensions);
-    let taken = take_in(&api, caller.tenant(), key, basket, preference.wait).await?;
-    let is_new = taken.is_new;
-    let order = settle(&api, caller.tenant(), taken, begun, preference.wait).await?;
-    if is_new {
-        metrics::record_processing(&order.status, begun.elapsed());
-    }
+    let (order, is_new) =
+        place(&api, caller.tenant(), key, basket, (begun, preference.wait)).await?;
     let mut response = order.into_post_answer();
     if !is_new {
         response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
@@ -50,6 +46,23 @@ pub(crate) async fn create_order(
         response.headers_mut().insert(PREFERENCE_APPLIED, applied);
     }
     Ok(response)
+}
+
+/// Takes an order in and waits for it, so long since `begun`; the order, and whether it is new.
+pub(crate) async fn place(
+    api: &OrderApi,
+    tenant: &str,
+    key: String,
+    basket: Basket,
+    (begun, wait): (Instant, Duration),
+) -> Result<(OrderAnswer, bool), Problem> {
+    let taken = take_in(api, tenant, key, basket, wait).await?;
+    let is_new = taken.is_new;
+    let order = settle(api, tenant, taken, begun, wait).await?;
+    if is_new {
+        metrics::record_processing(&order.status, begun.elapsed());
+    }
+    Ok((order, is_new))
 }
 
 /// An order that is committed, now or by an earlier request.
@@ -77,6 +90,7 @@ async fn take_in(
         metadata: basket.metadata.clone(),
         traceparent: TraceContext::current().map(|context| context.traceparent()),
         deadline_ms: api.config.deadline_ms,
+        first_move: None,
     };
     // before the commit: it may settle before we are told that it is committed
     let waiter = wait_if_wanted(api, id, wait);

@@ -32,6 +32,11 @@ pub(crate) fn find_key(headers: &HeaderMap, in_body: Option<String>) -> Result<S
         (Some(key), _) | (None, Some(key)) => key,
         (None, None) => return Err(required()),
     };
+    check_key(key)
+}
+
+/// The key, if it can be one.
+pub(crate) fn check_key(key: String) -> Result<String, Problem> {
     if key.is_empty() || key.len() > KEY_BYTES_MAX || !key.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(invalid("1 to 255 visible ASCII characters, no blanks"));
     }

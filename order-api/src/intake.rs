@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+use schema_orders::hints::Hints;
 use schema_orders::orders::{Insertion, NewOrder, insert_orders};
+use schema_pg::failpoint::Site;
 use schema_pg::{
     BatchConfig, BatchError, Batcher, Class, Db, DbError, classify, is_commit_unknown,
     is_lock_timeout,
 };
-use tokio::sync::Notify;
 
 use crate::Config;
 
@@ -44,8 +45,8 @@ pub(crate) struct Intake {
 }
 
 impl Intake {
-    /// `work` is rung after each commit.
-    pub(crate) fn start(config: &Config, db: Db, work: Arc<Notify>) -> Intake {
+    /// A relay in this process claims the orders with their insert; for those it does not, it is rung.
+    pub(crate) fn start(config: &Config, db: Db, hints: Hints) -> Intake {
         let bounds = BatchConfig {
             name: "orders",
             rows_max: config.batch_rows_max as usize,
@@ -53,12 +54,8 @@ impl Intake {
             queue_max: config.queue_max as usize,
         };
         let batcher = Batcher::start(bounds, move |orders: Vec<NewOrder>| {
-            let (db, work) = (db.clone(), work.clone());
-            Box::pin(async move {
-                let outcomes = flush(&db, orders.into()).await;
-                work.notify_one();
-                outcomes
-            })
+            let (db, hints) = (db.clone(), hints.clone());
+            Box::pin(async move { flush(&db, &hints, orders).await })
         });
         Intake { batcher, commit_wait: Duration::from_millis(config.commit_wait_ms) }
     }
@@ -74,17 +71,30 @@ impl Intake {
     }
 }
 
-async fn flush(db: &Db, orders: Arc<[NewOrder]>) -> Vec<Outcome> {
+async fn flush(db: &Db, hints: &Hints, mut orders: Vec<NewOrder>) -> Vec<Outcome> {
     let count = orders.len();
+    let taken = hints.handoff.take(&mut orders);
+    let orders: Arc<[NewOrder]> = orders.into();
     match write(db, orders.clone()).await {
-        Ok(insertions) => insertions.into_iter().map(Ok).collect(),
+        Ok(insertions) => {
+            if let Some(taken) = taken {
+                taken(&insertions);
+            }
+            if orders.iter().any(|order| order.first_move.is_none()) {
+                hints.work.notify_one();
+            }
+            insertions.into_iter().map(Ok).collect()
+        }
         Err(error) if count > 1 && may_be_the_fault_of_one(&error) => {
             tracing::info!(%error, count, "a batch of orders is written again one by one");
-            stream::iter(orders.iter().cloned())
+            let unclaimed = |order: &NewOrder| NewOrder { first_move: None, ..order.clone() };
+            let outcomes = stream::iter(orders.iter().map(unclaimed))
                 .map(|order| write_single(db, order))
                 .buffered(SINGLES_AT_ONCE)
                 .collect()
-                .await
+                .await;
+            hints.work.notify_one();
+            outcomes
         }
         Err(error) => vec![Err(refusal_of(&error)); count],
     }
@@ -98,7 +108,7 @@ async fn write_single(db: &Db, order: NewOrder) -> Outcome {
 }
 
 async fn write(db: &Db, orders: Arc<[NewOrder]>) -> Result<Vec<Insertion>, DbError> {
-    db.transaction(move |connection| {
+    db.write(Site::InsertOrders, move |connection| {
         Box::pin(async move { insert_orders(connection, &orders).await })
     })
     .await

@@ -48,6 +48,8 @@ struct Links {
     own: OrderPath,
     #[serde(serialize_with = "as_text")]
     cancel: CancelPath,
+    #[serde(serialize_with = "as_text")]
+    events: EventsPath,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +57,9 @@ struct OrderPath(Uuid);
 
 #[derive(Clone, Copy, Debug)]
 struct CancelPath(Uuid);
+
+#[derive(Clone, Copy, Debug)]
+struct EventsPath(Uuid);
 
 impl OrderAnswer {
     /// An order that was committed just now.
@@ -73,7 +78,7 @@ impl OrderAnswer {
             version: 1,
             created_at,
             updated_at: created_at,
-            links: Links { own: OrderPath(id), cancel: CancelPath(id) },
+            links: Links { own: OrderPath(id), cancel: CancelPath(id), events: EventsPath(id) },
         }
     }
 
@@ -141,7 +146,7 @@ impl From<Vec<Line>> for LinesTwice {
 }
 
 /// Why an order is parked is for those who repair it.
-fn shown_reason(state: &str, reason: Option<String>) -> Option<String> {
+pub(crate) fn shown_reason(state: &str, reason: Option<String>) -> Option<String> {
     reason.filter(|_| state != "parked")
 }
 
@@ -182,6 +187,12 @@ impl fmt::Display for OrderPath {
 impl fmt::Display for CancelPath {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "/api/orders/{}/cancel", self.0)
+    }
+}
+
+impl fmt::Display for EventsPath {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "/api/orders/{}/events", self.0)
     }
 }
 

@@ -47,6 +47,16 @@ pub(crate) struct Basket {
 }
 
 impl OrderRequest {
+    /// One line, as the console's form sends it.
+    pub(crate) fn of_one(item_id: String, quantity: i64, gremlin: bool) -> OrderRequest {
+        OrderRequest {
+            item_id: Some(item_id),
+            quantity: Some(quantity),
+            gremlin: gremlin.then_some(true),
+            ..OrderRequest::default()
+        }
+    }
+
     /// Both shapes come out as lines; every wrong place is named.
     pub(crate) fn check(self) -> Result<Basket, Problem> {
         let mut faults = Faults::default();

@@ -18,36 +18,36 @@ const SILENT_MS: i64 = 5_000;
 
 #[derive(Serialize)]
 pub(crate) struct RelaysAnswer {
-    members: Vec<MemberAnswer>,
-    outbox: OutboxAnswer,
-    as_of: DateTime<Utc>,
+    pub(crate) members: Vec<MemberAnswer>,
+    pub(crate) outbox: OutboxAnswer,
+    pub(crate) as_of: DateTime<Utc>,
 }
 
 #[derive(Serialize)]
-struct MemberAnswer {
-    id: i64,
-    name: String,
-    url: Option<String>,
-    alive: bool,
+pub(crate) struct MemberAnswer {
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    pub(crate) url: Option<String>,
+    pub(crate) alive: bool,
     /// Sagas that it holds.
-    held: i64,
-    started_at: DateTime<Utc>,
-    heartbeat_at: DateTime<Utc>,
-    silent_ms: i64,
+    pub(crate) held: i64,
+    pub(crate) started_at: DateTime<Utc>,
+    pub(crate) heartbeat_at: DateTime<Utc>,
+    pub(crate) silent_ms: i64,
 }
 
 #[derive(Serialize)]
-struct OutboxAnswer {
+pub(crate) struct OutboxAnswer {
     /// Sagas with an automatic step left.
-    messages: i64,
+    pub(crate) messages: i64,
     /// Of these, waiting for a time that is still to come.
-    waiting: i64,
+    pub(crate) waiting: i64,
     /// Of these, held by a relay.
-    held: i64,
+    pub(crate) held: i64,
     /// Since the oldest of their orders was taken.
-    oldest_age_ms: i64,
+    pub(crate) oldest_age_ms: i64,
     /// For how long the longest overdue one has waited for a relay.
-    overdue_ms: i64,
+    pub(crate) overdue_ms: i64,
 }
 
 pub(crate) async fn show_relays(

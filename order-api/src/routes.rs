@@ -9,8 +9,8 @@ use edge::{Shell, metrics_route, wrap};
 
 use crate::OrderApi;
 use crate::{
-    actions, breakers, bulk, cancel, create, get, health, list, lookup, metrics, relays, sagas,
-    staff,
+    actions, breakers, bulk, cancel, console, create, events, get, health, list, lookup, metrics,
+    relays, sagas, staff,
 };
 
 const SERVICE: &str = "order-api";
@@ -19,6 +19,7 @@ pub(crate) fn router(api: Arc<OrderApi>) -> Router {
     let mut routes = Router::new()
         .route("/api/orders", post(create::create_order).get(list::list_orders))
         .route("/api/orders/{id}", get(get::get_order))
+        .route("/api/orders/{id}/events", get(events::follow_order))
         .route("/api/orders/{id}/cancel", post(cancel::cancel_order))
         .route("/api/health/window", get(health::window))
         .route("/health", get(health::health))
@@ -26,6 +27,7 @@ pub(crate) fn router(api: Arc<OrderApi>) -> Router {
         .route("/health/live", get(async || edge::health::live()))
         .route("/health/ready", get(health::ready))
         .merge(staff_routes(&api))
+        .merge(console::routes(&api))
         .with_state(api.clone());
     let shell = match api.config.rate_limit() {
         Some(limit) => Shell::limited(SERVICE, limit),

@@ -12,6 +12,7 @@ mod recent;
 mod show;
 mod stats;
 mod steps;
+mod timeline;
 
 use std::sync::Arc;
 
@@ -21,11 +22,13 @@ use axum::routing::get;
 use crate::OrderApi;
 
 pub(crate) use answer::SagaAnswer;
-pub(crate) use groups::GroupsAnswer;
+pub(crate) use groups::{GroupAnswer, GroupsAnswer, groups};
+pub(crate) use list::{Asked, Page, find_page};
 pub(crate) use query::SagaQuery;
 pub(crate) use recent::Recent;
-pub(crate) use show::etag;
-pub(crate) use stats::StatsAnswer;
+pub(crate) use show::{etag, find};
+pub(crate) use stats::{StateAnswer, StatsAnswer, stats};
+pub(crate) use steps::find_history;
 
 pub(crate) fn routes() -> Router<Arc<OrderApi>> {
     Router::new()
@@ -35,4 +38,5 @@ pub(crate) fn routes() -> Router<Arc<OrderApi>> {
         .route("/api/sagas/{id}", get(show::show_saga))
         .route("/api/sagas/{id}/explain", get(show::explain_saga))
         .route("/api/sagas/{id}/steps", get(steps::list_attempts))
+        .route("/api/sagas/{id}/timeline", get(timeline::show_timeline))
 }

@@ -14,6 +14,7 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 
+use crate::config::StaffRoutes;
 use crate::{Config, OrderApi};
 
 /// Who it is, for the audit: a name that the caller gives himself.
@@ -26,6 +27,8 @@ const NAMELESS: &str = "local";
 pub(crate) enum StaffAccess {
     /// To everybody on this machine.
     ThisMachine,
+    /// To everybody who reaches the port, as somebody has decided.
+    Open,
     /// To nobody.
     Closed,
 }
@@ -39,6 +42,13 @@ impl StaffAccess {
                 "STAFF ROUTES WITHOUT LOGIN: whoever can reach {listen} may inspect and repair orders"
             );
             return StaffAccess::ThisMachine;
+        }
+        if config.staff_routes == StaffRoutes::OpenToAllWhoReachThePort {
+            tracing::warn!(
+                "STAFF ROUTES WITHOUT LOGIN, BY STAFF_ROUTES: whoever can reach {listen}, from any machine or \
+                 container, may inspect and repair orders"
+            );
+            return StaffAccess::Open;
         }
         tracing::warn!(
             "staff routes are closed: {listen} is open to the network, and nobody is asked who they are"
@@ -68,21 +78,35 @@ pub(crate) async fn admit(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    if api.staff_access == StaffAccess::Closed {
-        return Err(forbidden("this route is for staff, and staff cannot log in here yet"));
-    }
-    check_browser(request.method(), request.headers())?;
+    check_access(&api, request.method(), request.headers())?;
     let actor = actor_of(request.headers())?;
     request.extensions_mut().insert(actor);
     Ok(next.run(request).await)
 }
 
-fn actor_of(headers: &HeaderMap) -> Result<Actor, Problem> {
+/// Whether this request may come in at all, also by the console's door.
+pub(crate) fn check_access(
+    api: &OrderApi,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<(), Problem> {
+    if api.staff_access == StaffAccess::Closed {
+        return Err(forbidden("this route is for staff, and staff cannot log in here yet"));
+    }
+    check_browser(method, headers)
+}
+
+/// Whether somebody can be called so in the audit.
+pub(crate) fn is_name(name: &str) -> bool {
+    let name = name.trim();
+    !name.contains(char::is_control) && (1..=ACTOR_CHARS_MAX).contains(&name.chars().count())
+}
+
+/// Who it is, as the header says.
+pub(crate) fn actor_of(headers: &HeaderMap) -> Result<Actor, Problem> {
     let Some(given) = headers.get(ACTOR) else { return Ok(Actor(NAMELESS.into())) };
     let name = std::str::from_utf8(given.as_bytes()).unwrap_or("").trim();
-    let is_fine =
-        !name.contains(char::is_control) && (1..=ACTOR_CHARS_MAX).contains(&name.chars().count());
-    if is_fine {
+    if is_name(name) {
         return Ok(Actor(name.into()));
     }
     Err(Problem::invalid(

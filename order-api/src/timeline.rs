@@ -2,17 +2,25 @@
 //!
 //! The journal is replayed through `saga::transition`, so that what is told is what was decided, the time
 //! each wait was to last included. Pure: no clock, no database. [`read`] makes a [`History`], which the
-//! list of attempts, the JSON timeline and the drawing share.
+//! list of attempts, the JSON timeline ([`Timeline`]) and the drawings ([`draw()`], [`draw_text`]) share.
 
 mod read;
 mod replay;
+mod rows;
+mod spans;
+mod svg;
+mod text;
 mod waiting;
+mod words;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
 pub use read::read;
+pub use spans::{MARKS_MAX, SPANS_MAX, Timeline};
+pub use svg::{Look, Setting, draw};
+pub use text::draw_text;
 
 /// What is known besides the journal.
 #[derive(Debug, Clone, Copy)]

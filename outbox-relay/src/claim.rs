@@ -8,11 +8,14 @@ use std::ops::RangeInclusive;
 
 use saga::{Event, QueueReason};
 use schema_orders::outbox::{self, ClaimedSaga};
-use schema_orders::sagas::{Move, Moved, store_moves};
+use schema_orders::sagas::{Move, Moved, OutboxChange, store_moves};
+use schema_pg::failpoint::Site;
+use schema_pg::known_bad::{self, Flaw};
 use schema_pg::{Db, DbError, PgConnection};
 use uuid::Uuid;
 
 use crate::decide::{Call, Decided, on_claim, on_event};
+use crate::in_flight::InFlight;
 use crate::metrics;
 
 /// Crashes from which on a saga is a suspect, driven alone, so that it takes no innocent with it.
@@ -38,7 +41,7 @@ pub enum Source {
     /// Sagas this relay owns and does not know of.
     Lost {
         /// What it does know of.
-        in_flight: Vec<Uuid>,
+        in_flight: InFlight,
     },
 }
 
@@ -83,7 +86,7 @@ pub async fn claim(
     fate: Fate,
 ) -> Result<Claimed, DbError> {
     let claimed = db
-        .transaction(move |connection| {
+        .write(Site::ClaimSagas, move |connection| {
             Box::pin(async move {
                 let locked = lock(connection, relay, &source, limit).await?;
                 if locked.is_empty() {
@@ -133,7 +136,13 @@ async fn lock(
             };
             outbox::lock_orphaned(connection, *stale_ms, crashes, limit).await
         }
-        Source::Lost { in_flight } => outbox::lock_lost(connection, relay, in_flight, limit).await,
+        Source::Lost { in_flight } => {
+            let known = in_flight.ids();
+            let mut lost = outbox::lock_lost(connection, relay, &known, limit).await?;
+            // What was taken with its insert since then is held, and was before it could be seen.
+            lost.retain(|saga| !in_flight.contains(&saga.loaded.order_id));
+            Ok(lost)
+        }
     }
 }
 
@@ -142,7 +151,10 @@ async fn store(connection: &mut PgConnection, decided: Vec<Decided>) -> Result<C
     let (mut moves, mut calls, mut strays) = (vec![], vec![], vec![]);
     for decided in decided {
         match decided {
-            Decided::Moves { decided, call } => {
+            Decided::Moves { mut decided, call } => {
+                if call.is_some() && known_bad::is_on(Flaw::MessageRemovedEarly) {
+                    decided.outbox = OutboxChange::Remove;
+                }
                 moves.push(decided);
                 calls.extend(call);
             }

@@ -81,6 +81,16 @@ impl Config {
         Duration::from_millis(self.call_timeout_ms)
     }
 
+    /// Time between two heartbeats.
+    pub fn heartbeat(&self) -> Duration {
+        Duration::from_millis(self.heartbeat_ms)
+    }
+
+    /// The same where there is nothing to do: as seldom as it may be.
+    pub fn idle_heartbeat(&self) -> Duration {
+        Duration::from_millis(self.heartbeat_ms.max(self.stale_ms / 2))
+    }
+
     /// Milliseconds a retried order has.
     pub fn order_deadline_ms(&self) -> i64 {
         i64::try_from(self.order_deadline_s * 1_000).expect("bounded to a week")

@@ -35,6 +35,13 @@ pub struct Call {
     pub gremlin: bool,
 }
 
+impl Call {
+    /// The trace of its order, for log lines.
+    pub fn trace_id(&self) -> Option<&str> {
+        self.traceparent.as_deref()?.split('-').nth(1)
+    }
+}
+
 /// What the core says to a claim.
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "strays are so rare that their size does not matter")]
@@ -101,11 +108,11 @@ pub fn on_event(relay: i64, call: &Call, mut event: Event) -> Option<OnEvent> {
     let (saga, effects) = match transition(&plan::ORDER, &call.loaded.saga, &event) {
         Ok(Transition::Moved(saga, effects)) => (saga, effects),
         Ok(Transition::Ignored(why)) => {
-            tracing::debug!(order_id = %call.loaded.order_id, ?why, "nothing to do");
+            tracing::debug!(order_id = %call.loaded.order_id, trace_id = call.trace_id(), ?why, "nothing to do");
             return None;
         }
         Err(error) => {
-            tracing::error!(order_id = %call.loaded.order_id, %error, "a bug in the relay");
+            tracing::error!(order_id = %call.loaded.order_id, trace_id = call.trace_id(), %error, "a bug in the relay");
             return None;
         }
     };

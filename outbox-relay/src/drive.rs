@@ -1,15 +1,18 @@
 //! Driving claimed sagas: make the call, let the core decide on the answer, store that, go on.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
-use saga::{Effect, Event, QueueReason};
+use saga::{Effect, Event, QueueReason, State};
 use schema_orders::sagas::Move;
+use schema_pg::known_bad::{self, Flaw};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::decide::{Call, OnEvent, event_of, is_retry, on_event};
@@ -17,6 +20,7 @@ use crate::gate::{Gate, GatePermit};
 use crate::inventory::{Answer, Inventory, ReserveCall};
 use crate::metrics;
 use crate::record::{Recorded, Recorder};
+use crate::spans;
 
 /// Everything a batch of calls needs. Cheap to clone.
 #[derive(Clone)]
@@ -99,7 +103,7 @@ impl Driver {
     }
 
     async fn put_off(&self, call: Call, reason: QueueReason, retry_after_ms: Option<u64>) {
-        let event = Event::CallNotExecuted { reason, retry_after_ms, jitter: rand::random() };
+        let event = Event::CallNotExecuted { reason, retry_after_ms, jitter: jitter(&call) };
         self.store(&call, event, None).await;
     }
 
@@ -109,11 +113,11 @@ impl Driver {
         let (answers, mut answered) = mpsc::unbounded_channel();
         let requests: Vec<ReserveCall<'_>> =
             calls.iter().map(|call| self.reserve_call(call)).collect();
-        let request = self.inventory.reserve_batch(&requests, |id, answer| {
+        let request = self.inventory.reserve_batch(requests, |id, answer| {
             // The receiver lives as long as this future.
             let _ = answers.send((id, Answered { answer, took: begun.elapsed() }));
         });
-        let mut waiting: HashMap<Uuid, (Call, GatePermit)> = calls
+        let mut waiting: BTreeMap<Uuid, (Call, GatePermit)> = calls
             .iter()
             .cloned()
             .zip(permits)
@@ -161,7 +165,7 @@ impl Driver {
     /// One connection that broke is one failure to the breaker, however many it carried.
     async fn finish_unanswered(
         &self,
-        waiting: HashMap<Uuid, (Call, GatePermit)>,
+        waiting: BTreeMap<Uuid, (Call, GatePermit)>,
         answered: &Answered,
     ) {
         let mut is_counted = false;
@@ -190,7 +194,9 @@ impl Driver {
     async fn call(&self, call: &Call) -> Answer {
         if let Effect::ReleaseStock { reservation_id } = call.effect {
             let loaded = &call.loaded;
-            return self.inventory.release(reservation_id, loaded.order_id, loaded.epoch).await;
+            let (order_id, epoch) = (loaded.order_id, loaded.epoch);
+            let context = spans::traceparent(call);
+            return self.inventory.release(reservation_id, order_id, epoch, context).await;
         }
         self.inventory.reserve(&self.reserve_call(call)).await
     }
@@ -198,21 +204,25 @@ impl Driver {
     fn reserve_call<'a>(&self, call: &'a Call) -> ReserveCall<'a> {
         let timeout_ms = self.inventory.call_timeout().as_millis() as u64;
         ReserveCall {
-            reservation_id: call.loaded.saga.reservation_id,
+            reservation_id: reservation_id(call),
             order_id: call.loaded.order_id,
             epoch: call.loaded.epoch,
             deadline_ms: timeout_ms.min(call.time_left_ms.max(1)),
             lines: &call.lines,
             gremlin: call.gremlin,
+            traceparent: spans::traceparent(call),
         }
     }
 
     /// Tells the core what was answered and stores its decision. `Some`: it wants a further call.
-    async fn settle(&self, call: Call, answered: Answered) -> Option<Call> {
-        let releasing = matches!(call.effect, Effect::ReleaseStock { .. });
-        let action = if releasing { "release_stock" } else { "reserve_stock" };
+    async fn settle(&self, call: Call, mut answered: Answered) -> Option<Call> {
+        if answered.answer == Answer::Unknown && known_bad::is_on(Flaw::TimeoutIsFailure) {
+            answered.answer = Answer::Rejected(saga::Rejection::InsufficientStock);
+        }
+        let action = spans::name(&call.effect);
         metrics::call_ended(action, answered.answer.name(), answered.took.as_secs_f64());
-        let Some(event) = event_of(&call.effect, &answered.answer, rand::random()) else {
+        spans::ended(self.relay, &call, &answered.answer, answered.took);
+        let Some(event) = event_of(&call.effect, &answered.answer, jitter(&call)) else {
             metrics::fenced("inventory");
             return None;
         };
@@ -229,10 +239,34 @@ impl Driver {
         match self.recorder.record(Move { took_ms, ..moves }).await {
             Recorded::Stored(stored) => {
                 metrics::outcome_stored(call, state, &stored);
+                log_if_parked(call, state);
                 next
             }
             Recorded::Fenced | Recorded::Dropped => None,
         }
+    }
+}
+
+/// Spreads retries: another number for each saga and each of its steps, the same when a run is repeated.
+fn jitter(call: &Call) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    (call.loaded.order_id, call.loaded.version).hash(&mut hasher);
+    (hasher.finish() >> 32) as u32
+}
+
+/// The same one for as long as its outcome is unknown: that is what makes repeating harmless.
+fn reservation_id(call: &Call) -> Uuid {
+    if is_retry(call) && known_bad::is_on(Flaw::NewReservationOnRetry) {
+        return Uuid::now_v7();
+    }
+    call.loaded.saga.reservation_id
+}
+
+/// The one end of a saga that needs a person.
+fn log_if_parked(call: &Call, state: State) {
+    if let State::Parked { reason, .. } = state {
+        let (order_id, trace_id) = (call.loaded.order_id, call.trace_id());
+        tracing::warn!(%order_id, trace_id, ?reason, "a saga is parked: it needs a person");
     }
 }
 

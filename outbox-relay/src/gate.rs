@@ -2,11 +2,11 @@
 //! with a clock. What they decide is theirs; the gate only brings the time.
 
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Instant;
 
 use saga::breaker::{Breaker, BreakerState, Outcome, Permit, Refusal, Statistics};
 use saga::drain::{Drain, DrainConfig, Estimate};
 use saga::retry_budget::{RetryBudget, RetryTotals};
+use tokio::time::Instant;
 
 use crate::{Config, metrics};
 
@@ -66,6 +66,13 @@ impl Gate {
     pub fn room(&self) -> u32 {
         let now_ms = self.now_ms();
         self.lock().breaker.admissible(now_ms)
+    }
+
+    /// Whether nothing is held back: the breaker is closed and no drain is under way.
+    pub fn is_free(&self) -> bool {
+        let now_ms = self.now_ms();
+        let mut state = self.lock();
+        state.drain.is_none() && state.breaker.statistics(now_ms).state == BreakerState::Closed
     }
 
     /// Whether the breaker refuses everything now, and when to ask again.

@@ -42,9 +42,21 @@ impl InFlight {
         self.len() == 0
     }
 
+    /// Whether this one is held.
+    pub fn contains(&self, order_id: &Uuid) -> bool {
+        self.0.lock().expect("nothing panics under this lock").contains_key(order_id)
+    }
+
     /// Which ones.
     pub fn ids(&self) -> Vec<Uuid> {
         self.0.lock().expect("nothing panics under this lock").keys().copied().collect()
+    }
+}
+
+impl FromIterator<Uuid> for InFlight {
+    /// Held for good: for those who only look.
+    fn from_iter<I: IntoIterator<Item = Uuid>>(order_ids: I) -> Self {
+        Self(Arc::new(Mutex::new(order_ids.into_iter().map(|id| (id, 1)).collect())))
     }
 }
 

@@ -2,36 +2,42 @@
 //! retries nothing.
 
 pub mod classify;
+mod entry_traces;
+pub mod exchange;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{Method, Request, Uri, request};
+use http_body_util::Full;
 use schema_orders::orders::Line;
+use schema_pg::failpoint::Site;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use classify::Answer;
 
 use crate::config::{BatchCalls, Config};
+use entry_traces::EntryTraces;
+use exchange::{Answered, Connector, Exchange, next_bytes, rest, tcp};
 
-/// Longest answer to a single call that is read, in bytes.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Longest line of a batch answer, in bytes.
 const LINE_BYTES_MAX: usize = 64 * 1024;
-/// Connections kept open while idle. Shorter than the time after which the other side closes them,
-/// so that no call goes out on a connection that is just being closed.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
+const TRACEPARENT: &str = "traceparent";
+const PARTS_ARE_VALID: &str = "the base was checked, and ids and numbers are valid parts";
 
-/// A client of one inventory service. Redirects and proxies are off: a saga talks to inventory only.
+/// A client of one inventory service.
 #[derive(Debug)]
 pub struct Inventory {
-    http: reqwest::Client,
+    http: Exchange,
     base: String,
     call_timeout: Duration,
     batch_offered: AtomicBool,
+    entry_traces: EntryTraces,
 }
 
 /// One call to make.
@@ -51,6 +57,9 @@ pub struct ReserveCall<'a> {
     /// know it.
     #[serde(skip_serializing_if = "is_false")]
     pub gremlin: bool,
+    /// W3C trace context of the call. In a batch it is said only to who has said that it knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -74,39 +83,31 @@ struct BatchLine<'a> {
     body: Option<&'a RawValue>,
 }
 
-/// Why no client could be made.
+/// The configured URL is none that calls could go to.
 #[derive(Debug, thiserror::Error)]
-pub enum InventoryUrlError {
-    /// The URL is not one.
-    #[error("INVENTORY_SERVICE_URL {url:?} is not a URL like http://127.0.0.1:3002")]
-    Url {
-        /// As given.
-        url: String,
-    },
-    /// The HTTP client could not be set up.
-    #[error("the HTTP client could not be set up")]
-    Client(#[source] reqwest::Error),
+#[error("INVENTORY_SERVICE_URL {url:?} is not a URL like http://127.0.0.1:3002")]
+pub struct InventoryUrlError {
+    url: String,
 }
 
 impl Inventory {
     /// A client for the service at the configured URL.
     pub fn new(config: &Config) -> Result<Self, InventoryUrlError> {
+        Self::over(tcp(config.call_timeout()), config)
+    }
+
+    /// The same over connections of another kind.
+    pub fn over(connector: Connector, config: &Config) -> Result<Self, InventoryUrlError> {
         let base = config.inventory_service_url.trim_end_matches('/').to_owned();
-        let valid = reqwest::Url::parse(&base)
-            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        if !valid {
-            return Err(InventoryUrlError::Url { url: base });
+        let uri = base.parse::<Uri>().ok();
+        let is_http = |uri: &Uri| uri.scheme_str() == Some("http") && uri.query().is_none();
+        if !uri.as_ref().is_some_and(is_http) {
+            return Err(InventoryUrlError { url: base });
         }
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(config.call_timeout())
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .tcp_nodelay(true)
-            .build()
-            .map_err(InventoryUrlError::Client)?;
+        let http = Exchange::over(connector);
         let batch_offered = AtomicBool::new(config.batch_calls == BatchCalls::Auto);
-        Ok(Self { http, base, call_timeout: config.call_timeout(), batch_offered })
+        let entry_traces = EntryTraces::default();
+        Ok(Self { http, base, call_timeout: config.call_timeout(), batch_offered, entry_traces })
     }
 
     /// The longest one call may take.
@@ -121,38 +122,47 @@ impl Inventory {
 
     /// Reserves, by a single call.
     pub async fn reserve(&self, call: &ReserveCall<'_>) -> Answer {
+        let id = call.reservation_id;
+        let path = format!("/api/inventory/reservations/{id}");
         let mut request = self
-            .http
-            .put(format!("{}/api/inventory/reservations/{}", self.base, call.reservation_id))
+            .request(Method::PUT, &path)
             .header("Saga-Epoch", call.epoch)
-            .header("Saga-Deadline-Ms", call.deadline_ms)
-            .json(&SingleBody { order_id: call.order_id, lines: call.lines })
-            .timeout(Duration::from_millis(call.deadline_ms));
+            .header("Saga-Deadline-Ms", call.deadline_ms);
         if call.gremlin {
             request = request.header("Saga-Gremlin", "true");
         }
-        let (status, retry_after_ms, body) = match Self::send(request).await {
-            Ok(answer) => answer,
-            Err(answer) => return answer,
-        };
-        classify::reserve(call.reservation_id, status, retry_after_ms, &body)
+        if let Some(context) = &call.traceparent {
+            request = request.header(TRACEPARENT, context);
+        }
+        let body = SingleBody { order_id: call.order_id, lines: call.lines };
+        let within = Duration::from_millis(call.deadline_ms);
+        match self.http.call(Site::CallReserve, json(request, &body), within).await {
+            Ok(Answered { status, retry_after_ms, body }) => {
+                classify::reserve(id, status, retry_after_ms, &body)
+            }
+            Err(failure) => classify::failed(failure),
+        }
     }
 
     /// Releases, or tombstones.
-    pub async fn release(&self, reservation_id: Uuid, order_id: Uuid, epoch: i64) -> Answer {
-        let request = self
-            .http
-            .delete(format!(
-                "{}/api/inventory/reservations/{reservation_id}?order_id={order_id}",
-                self.base
-            ))
-            .header("Saga-Epoch", epoch)
-            .timeout(self.call_timeout);
-        match Self::send(request).await {
-            Ok((status, retry_after_ms, body)) => {
+    pub async fn release(
+        &self,
+        reservation_id: Uuid,
+        order_id: Uuid,
+        epoch: i64,
+        traceparent: Option<String>,
+    ) -> Answer {
+        let path = format!("/api/inventory/reservations/{reservation_id}?order_id={order_id}");
+        let mut request = self.request(Method::DELETE, &path).header("Saga-Epoch", epoch);
+        if let Some(context) = traceparent {
+            request = request.header(TRACEPARENT, context);
+        }
+        let request = request.body(Full::default()).expect(PARTS_ARE_VALID);
+        match self.http.call(Site::CallRelease, request, self.call_timeout).await {
+            Ok(Answered { status, retry_after_ms, body }) => {
                 classify::release(reservation_id, status, retry_after_ms, &body)
             }
-            Err(answer) => answer,
+            Err(failure) => classify::failed(failure),
         }
     }
 
@@ -163,41 +173,49 @@ impl Inventory {
     /// service does not know this call.
     pub async fn reserve_batch(
         &self,
-        calls: &[ReserveCall<'_>],
+        mut calls: Vec<ReserveCall<'_>>,
         mut each: impl FnMut(Uuid, Answer),
     ) -> Result<(), Option<Answer>> {
         let timeout_ms = calls.iter().map(|call| call.deadline_ms).max().unwrap_or(0);
-        let request = self
-            .http
-            .post(format!("{}/api/inventory/reservations:batch", self.base))
-            .json(&BatchBody { entries: calls })
-            .timeout(Duration::from_millis(timeout_ms));
-        let response = request.send().await.map_err(|error| Some(classify::failed(&error)))?;
-        let status = response.status().as_u16();
+        let until = Instant::now() + Duration::from_millis(timeout_ms);
+        let are_traced = self.entry_traces.are_known();
+        if !are_traced {
+            for call in &mut calls {
+                call.traceparent = None;
+            }
+        }
+        let request = self.request(Method::POST, "/api/inventory/reservations:batch");
+        let request = json(request, &BatchBody { entries: &calls });
+        let response = self.http.open(Site::CallReserveBatch, request, until).await;
+        let response = response.map_err(|failure| Some(classify::failed(failure)))?;
         if !response.status().is_success() {
-            let retry_after_ms = retry_after_ms(response.headers());
-            let body = read_bounded(response).await.unwrap_or_default();
+            let Answered { status, retry_after_ms, body } = rest(response, until).await;
             if classify::is_unknown_call(status, &body) {
                 self.batch_offered.store(false, Ordering::Relaxed);
                 return Err(None);
             }
             return Err(Some(classify::whole_batch(status, retry_after_ms, &body)));
         }
-        let mut stream = response.bytes_stream();
+        self.entry_traces.hear(response.headers());
+        let mut stream = response.into_body();
         let mut pending = Vec::new();
         // A cut stream ends the loop: what was answered until then stays answered.
-        while let Some(Ok(chunk)) = stream.next().await {
+        while let Some(chunk) = next_bytes(&mut stream, until).await {
             pending.extend_from_slice(&chunk);
             let mut done = 0;
             while let Some(length) = pending[done..].iter().position(|byte| *byte == b'\n') {
                 let line = &pending[done..done + length];
-                if let Ok(line) = serde_json::from_slice::<BatchLine<'_>>(line) {
-                    let body = line.body.map_or("", RawValue::get).as_bytes();
-                    let retry_after_ms = line.retry_after_s.map(|s| s.saturating_mul(1_000));
-                    let id = line.reservation_id;
-                    each(id, classify::reserve(id, line.status, retry_after_ms, body));
-                }
                 done += length + 1;
+                let Ok(line) = serde_json::from_slice::<BatchLine<'_>>(line) else { continue };
+                if are_traced && line.status == 400 {
+                    // Perhaps only because of that field: it goes again, and without.
+                    self.entry_traces.refuse();
+                    continue;
+                }
+                let body = line.body.map_or("", RawValue::get).as_bytes();
+                let retry_after_ms = line.retry_after_s.map(|s| s.saturating_mul(1_000));
+                let id = line.reservation_id;
+                each(id, classify::reserve(id, line.status, retry_after_ms, body));
             }
             pending.drain(..done);
             if pending.len() > LINE_BYTES_MAX {
@@ -207,34 +225,18 @@ impl Inventory {
         Ok(())
     }
 
-    async fn send(request: reqwest::RequestBuilder) -> Result<(u16, Option<u64>, Vec<u8>), Answer> {
-        let response = request.send().await.map_err(|error| classify::failed(&error))?;
-        let status = response.status().as_u16();
-        let retry_after_ms = retry_after_ms(response.headers());
-        let body = read_bounded(response).await.ok_or(Answer::Unknown)?;
-        Ok((status, retry_after_ms, body))
+    fn request(&self, method: Method, path: &str) -> request::Builder {
+        Request::builder().method(method).uri(format!("{}{path}", self.base))
     }
+}
+
+fn json(request: request::Builder, body: &impl Serialize) -> Request<Full<Bytes>> {
+    let body = serde_json::to_vec(body).expect("ids, numbers and text can be written as JSON");
+    let request = request.header(CONTENT_TYPE, "application/json");
+    request.body(Full::new(body.into())).expect(PARTS_ARE_VALID)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
 fn is_false(value: &bool) -> bool {
     !value
-}
-
-/// `None` where the body was cut or is longer than any honest one.
-async fn read_bounded(mut response: reqwest::Response) -> Option<Vec<u8>> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.ok()? {
-        body.extend_from_slice(&chunk);
-        if body.len() > ANSWER_BYTES_MAX {
-            return None;
-        }
-    }
-    Some(body)
-}
-
-/// Seconds only; a date is nothing a machine should have to trust a clock for.
-fn retry_after_ms(headers: &HeaderMap<HeaderValue>) -> Option<u64> {
-    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(seconds.saturating_mul(1_000))
 }

@@ -16,11 +16,15 @@ pub mod inventory;
 pub mod membership;
 pub mod metrics;
 pub mod record;
+pub mod relay;
 mod router;
+mod spans;
 pub mod staff_orders;
+pub mod take_in;
 pub mod work_loop;
 
 pub use config::Config;
 pub use record::Reach;
+pub use relay::Relay;
 pub use router::router;
-pub use work_loop::{Relay, RelayError, serve};
+pub use work_loop::{RelayError, serve};

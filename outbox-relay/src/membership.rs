@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use schema_orders::breaker_orders::Heard;
 use schema_orders::relays::{self, Beat};
+use schema_pg::failpoint::Site;
 use schema_pg::{Db, DbError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -24,11 +25,29 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Whether there was nothing to do and nothing held.
+    fn is_idle(&self) -> bool {
+        self.beat
+            .is_some_and(|beat| !beat.fresh_work && !beat.any_held && beat.next_due_ms.is_none())
+    }
+
     /// Whether the work loop should look: something is due, or a member has fallen silent.
     pub fn has_work(&self) -> bool {
         self.beat.is_some_and(|beat| {
             beat.fresh_work || beat.others_stale || beat.next_due_ms.is_some_and(|due| due <= 0)
         })
+    }
+
+    /// Whether a saga that waits may be due, as far as the newest beat knows.
+    pub fn may_be_due(&self) -> bool {
+        let Some(Beat { next_due_ms, .. }) = self.beat else { return true };
+        next_due_ms.is_some() && self.next_due().is_none_or(|due| due <= Instant::now())
+    }
+
+    /// Whether any saga is held, as far as the newest beat knows. What is claimed after it is seen by the
+    /// next one.
+    pub fn may_hold(&self) -> bool {
+        self.beat.is_none_or(|beat| beat.any_held)
     }
 
     /// When the next saga that waits is due, as far as the newest beat knows.
@@ -83,7 +102,7 @@ impl Membership {
     async fn register(&self, db: &Db) -> Result<(), DbError> {
         let (name, url) = (Arc::clone(&self.name), self.url.clone());
         let id = db
-            .transaction(move |c| {
+            .write(Site::JoinRelays, move |c| {
                 Box::pin(async move { relays::join(c, &name, url.as_deref()).await })
             })
             .await?;
@@ -102,11 +121,16 @@ impl Membership {
         stop: &CancellationToken,
     ) {
         let stale_ms = i64::try_from(config.stale_ms).expect("bounded to a minute");
-        let mut due = tokio::time::interval(Duration::from_millis(config.heartbeat_ms));
-        due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        while stop.run_until_cancelled(due.tick()).await.is_some() {
+        let mut connection = db.keep();
+        let mut due = Instant::now();
+        while stop.run_until_cancelled(tokio::time::sleep_until(due.into())).await.is_some() {
             let id = self.id();
-            let beat = db.read(move |c| Box::pin(relays::beat(c, id, stale_ms))).await;
+            let is_idle = seen.borrow().is_idle();
+            let pause = if is_idle { config.idle_heartbeat() } else { config.heartbeat() };
+            due = Instant::now() + pause;
+            let beat = connection
+                .write_one(Site::BeatRelay, move |c| Box::pin(relays::beat(c, id, stale_ms)));
+            let beat = beat.await;
             match beat {
                 Ok((Beat { member: false, .. }, _)) => {
                     tracing::warn!(relay = id, "was silent for too long and taken for dead");
@@ -129,7 +153,8 @@ impl Membership {
     /// Leaves the list: nobody needs to wait for this relay's silence.
     pub async fn leave(&self, db: &Db) {
         let id = self.id();
-        if let Err(error) = db.read(move |c| Box::pin(relays::leave(c, id))).await {
+        let left = db.write_one(Site::LeaveRelays, move |c| Box::pin(relays::leave(c, id)));
+        if let Err(error) = left.await {
             tracing::warn!(%error, "could not leave; the others will notice the silence");
         }
     }

@@ -3,12 +3,17 @@
 //! An outcome is stored under the version and epoch it was decided on, so storing it again after an
 //! unanswered commit is harmless: the second time it is fenced.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use schema_orders::hints::{self, Hints, SETTLED_CHANNEL, Settled};
-use schema_orders::sagas::{Move, Moved, store_moves};
-use schema_pg::{BatchConfig, BatchError, Batcher, Class, Db, DbError, classify};
+use schema_orders::sagas::{Move, Moved, load_for_update, store_moves};
+use schema_pg::failpoint::Site;
+use schema_pg::known_bad::{self, Flaw};
+use schema_pg::{BatchConfig, BatchError, Batcher, Class, Db, DbConnection, DbError, classify};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::metrics;
 
@@ -52,6 +57,13 @@ impl Recorder {
             Box::pin(async move { flush(&db, &hints, reach, &stop, moves).await })
         });
         Self { batcher }
+    }
+
+    /// Stores by another function than the database's: where a network is simulated.
+    pub fn over(
+        flush: impl Fn(Vec<Move>) -> BoxFuture<'static, Vec<Recorded>> + Send + Sync + 'static,
+    ) -> Self {
+        Self { batcher: Batcher::start(BATCH, flush) }
     }
 
     /// Stores one move and waits until it is durable.
@@ -105,10 +117,13 @@ async fn store(
 ) -> Result<Vec<Recorded>, Class> {
     let mut pause = PAUSE.0;
     loop {
-        let attempt = moves.clone();
+        let mut attempt = moves.clone();
         let stored = db
-            .transaction(move |connection| {
+            .write(Site::RecordOutcomes, move |connection| {
                 Box::pin(async move {
+                    if known_bad::is_on(Flaw::NoEpochCheck) {
+                        expect_anything(connection, &mut attempt).await?;
+                    }
                     let stored = store_moves(connection, &attempt).await?;
                     let settles = attempt.iter().any(answers_a_request);
                     if reach == Reach::OtherProcesses && settles {
@@ -138,12 +153,25 @@ async fn store(
     }
 }
 
+/// The flaw: whoever has claimed these sagas meanwhile is overwritten.
+async fn expect_anything(connection: &mut DbConnection, moves: &mut [Move]) -> Result<(), DbError> {
+    for decided in moves {
+        if let Some(Ok(now)) = load_for_update(connection, decided.order_id).await? {
+            (decided.expected_version, decided.expected_epoch) = (now.version, now.epoch);
+        }
+    }
+    Ok(())
+}
+
+/// Which of the moves were stored. Two of one saga can be in a batch: what this relay decided before it
+/// lost the saga, and what it decided after it got it back. The version tells them apart.
 fn in_order(moves: &[Move], stored: Vec<Moved>) -> Vec<Recorded> {
-    let mut by_order: std::collections::HashMap<_, _> =
-        stored.into_iter().map(|moved| (moved.order_id, moved)).collect();
-    metrics::moved(moves.iter().filter(|decided| by_order.contains_key(&decided.order_id)));
+    let mut stored: HashMap<(Uuid, i32), Moved> =
+        stored.into_iter().map(|moved| ((moved.order_id, moved.version), moved)).collect();
+    let becomes = |decided: &Move| (decided.order_id, decided.expected_version + 1);
+    metrics::moved(moves.iter().filter(|decided| stored.contains_key(&becomes(decided))));
     let recorded = moves.iter().map(|decided| {
-        let Some(moved) = by_order.remove(&decided.order_id) else {
+        let Some(moved) = stored.remove(&becomes(decided)) else {
             metrics::fenced("version");
             return Recorded::Fenced;
         };
@@ -197,3 +225,6 @@ pub fn tell_stored(hints: &Hints, decided: &[(Move, Moved)]) {
         let _ = hints.settled.send(settled.into());
     }
 }
+
+#[cfg(test)]
+mod tests;

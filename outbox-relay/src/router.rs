@@ -8,7 +8,7 @@ use edge::{MetricsHandle, Shell, metrics_route};
 
 use crate::gate::GateSnapshot;
 use crate::metrics;
-use crate::work_loop::Relay;
+use crate::relay::Relay;
 
 /// The routes of one relay.
 pub fn router(relay: Relay, handle: MetricsHandle) -> Router {

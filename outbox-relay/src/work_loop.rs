@@ -4,15 +4,16 @@
 //! come sooner; without any, a busy relay looks again at once and an idle one at its heartbeat.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use schema_orders::breaker_orders::{self, Heard, INVENTORY};
-use schema_orders::hints::{Hints, WORK_CHANNEL};
+use schema_orders::hints::WORK_CHANNEL;
 use schema_orders::listen::listen_for_ever;
 use schema_orders::outbox;
 use schema_orders::relays;
 use schema_orders::sagas::store_moves;
-use schema_pg::{Db, DbError};
+use schema_pg::DbError;
+use schema_pg::failpoint::Site;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,13 +22,12 @@ use uuid::Uuid;
 use crate::claim::{Claimed, Fate, Orphans, Source, claim};
 use crate::decide::{Call, given_up};
 use crate::drive::Driver;
-use crate::gate::Gate;
-use crate::in_flight::InFlight;
-use crate::inventory::{Inventory, InventoryUrlError};
+use crate::inventory::InventoryUrlError;
 use crate::membership::{Membership, Seen};
 use crate::record::{Reach, Recorder, tell_stored};
-use crate::staff_orders::{Heeded, StaffOrders};
-use crate::{Config, metrics};
+use crate::relay::Relay;
+use crate::staff_orders::Heeded;
+use crate::take_in::TakeIn;
 
 /// How far below the newest claimed order the next scan starts: orders are made before they are
 /// committed, and not on one clock.
@@ -54,18 +54,6 @@ pub enum RelayError {
     Database(#[from] DbError),
 }
 
-/// A running relay, for those in its process who look at it.
-#[derive(Clone, Debug)]
-pub struct Relay {
-    config: Arc<Config>,
-    db: Db,
-    hints: Hints,
-    gate: Arc<Gate>,
-    inventory: Arc<Inventory>,
-    in_flight: InFlight,
-    reach: Reach,
-}
-
 /// Runs a relay until `stop`, then hands over.
 pub async fn serve(
     relay: Relay,
@@ -80,7 +68,7 @@ pub async fn serve(
         Recorder::start(relay.db.clone(), relay.hints.clone(), relay.reach, abandon.clone());
     let (seen, looks) = watch::channel(Seen::default());
     let tasks = TaskTracker::new();
-    let beating = {
+    let mut beating = {
         let (relay, membership, abandon) = (relay.clone(), membership.clone(), abandon.clone());
         let mut staff_orders = staff_orders;
         tokio::spawn(async move {
@@ -97,8 +85,21 @@ pub async fn serve(
         let listening = listen_for_ever(db, WORK_CHANNEL, work);
         tokio::spawn(stop.clone().run_until_cancelled_owned(listening))
     });
-    let mut work = Work::new(relay.clone(), membership.clone(), recorder, tasks.clone(), looks);
-    work.run(&stop).await;
+    let mut work =
+        Work::new(relay.clone(), membership.clone(), recorder.clone(), tasks.clone(), looks);
+    let taking = TakeIn {
+        relay: relay.clone(),
+        membership: membership.clone(),
+        recorder,
+        tasks: tasks.clone(),
+    };
+    taking.open();
+    tokio::select! {
+        () = work.run(&stop) => {}
+        // Without a heartbeat others would take everything from this relay, again and again.
+        ended = &mut beating => ended.expect("the heartbeat ends only after the work loop"),
+    }
+    relay.hints.handoff.close();
     tasks.close();
     let drain = Duration::from_millis(relay.config.drain_ms);
     if tokio::time::timeout(drain, tasks.wait()).await.is_err() {
@@ -113,67 +114,6 @@ pub async fn serve(
         let _ = listening.await;
     }
     Ok(())
-}
-
-impl Relay {
-    /// A relay that has not started yet.
-    pub fn new(config: Config, db: Db, hints: Hints, reach: Reach) -> Result<Self, RelayError> {
-        metrics::describe();
-        let inventory = Arc::new(Inventory::new(&config)?);
-        let gate = Gate::new(&config, rand::random());
-        Ok(Self {
-            config: Arc::new(config),
-            db,
-            hints,
-            gate,
-            inventory,
-            in_flight: InFlight::default(),
-            reach,
-        })
-    }
-
-    /// Its gate: breaker, retry budget, drain.
-    pub fn gate(&self) -> &Arc<Gate> {
-        &self.gate
-    }
-
-    /// Sagas it holds now.
-    pub fn in_flight(&self) -> usize {
-        self.in_flight.len()
-    }
-
-    /// Has the loop look at once.
-    pub fn wake(&self) {
-        self.hints.work.notify_one();
-    }
-
-    /// Shows its connections to the database, for metrics.
-    pub(crate) fn show_pool(&self) {
-        schema_pg::show_pool(&self.db, "relay");
-    }
-
-    /// Before the first call: a breaker that staff has isolated stays so, also in a relay that is new.
-    async fn heed_staff(&self) -> StaffOrders {
-        let mut staff_orders = StaffOrders::new(Arc::clone(&self.gate));
-        match self.db.read(|c| Box::pin(breaker_orders::find_order(c, INVENTORY))).await {
-            Ok(order) => {
-                staff_orders.heed(order.as_ref().map(Heard::from));
-            }
-            Err::<_, DbError>(error) => {
-                tracing::warn!(%error, "the heartbeat will tell what staff wants");
-            }
-        }
-        staff_orders
-    }
-
-    /// Measures the work list, for metrics and people.
-    pub async fn measure(&self) -> Result<outbox::Depth, DbError> {
-        let depth = self.db.read(|c| Box::pin(outbox::measure_depth(c))).await?;
-        let waiting = u64::try_from(depth.waiting).unwrap_or(0);
-        let estimate = self.gate.drain_estimate(waiting);
-        metrics::drain_estimate(estimate.map_or(0.0, |e| e.done_in_ms as f64 / 1_000.0));
-        Ok(depth)
-    }
 }
 
 /// The loop's own state.
@@ -226,7 +166,7 @@ impl Work {
                 Err(error) => {
                     tracing::warn!(%error, "cannot claim just now");
                     // The commit may have gone through: look for sagas held without knowing.
-                    self.sweep_at = Instant::now();
+                    self.relay.is_unsure.store(true, Ordering::Release);
                     let pause = tokio::time::sleep(Duration::from_millis(100));
                     if stop.run_until_cancelled(pause).await.is_none() {
                         return;
@@ -243,7 +183,14 @@ impl Work {
         let idle = pause >= POLL_MAX;
         loop {
             let next_due = self.looks.borrow().next_due().filter(|due| *due > Instant::now());
-            let wake_at = next_due.map_or(self.sweep_at, |due| due.min(self.sweep_at));
+            let sweep_at = self.looks.borrow().may_hold().then_some(self.sweep_at);
+            let wake_at = next_due.into_iter().chain(sweep_at).min();
+            let woken = async {
+                match wake_at {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 () = work.notified() => return,
                 () = tokio::time::sleep(pause), if !idle => return,
@@ -252,7 +199,7 @@ impl Work {
                         return;
                     }
                 }
-                () = tokio::time::sleep_until(wake_at.into()) => return,
+                () = woken => return,
             }
         }
     }
@@ -265,7 +212,7 @@ impl Work {
             let depth = self.relay.measure().await?;
             self.relay.gate.start_drain(u64::try_from(depth.waiting).unwrap_or(0));
         }
-        let free = self.free_places();
+        let free = self.relay.free_places();
         if free == 0 {
             // Full: the next place is worth waiting for, however short.
             tokio::time::sleep(POLL_MIN).await;
@@ -276,15 +223,15 @@ impl Work {
             return self.queue_fresh(free).await;
         }
         let places = free.min(room);
-        let backlog_places = self.relay.gate.backlog_places(places);
-        let due = self.claim_due(backlog_places).await?;
+        let may_be_due = self.looks.borrow().may_be_due() || !self.relay.gate.is_free();
+        let due = if may_be_due {
+            let backlog_places = self.relay.gate.backlog_places(places);
+            self.claim_due(backlog_places).await?
+        } else {
+            0
+        };
         let fresh = self.claim_fresh(places.saturating_sub(due), Fate::Call).await?;
         Ok(due > 0 || fresh > 0)
-    }
-
-    fn free_places(&self) -> u32 {
-        let held = u32::try_from(self.relay.in_flight.len()).unwrap_or(u32::MAX);
-        self.relay.config.in_flight_max.saturating_sub(held).min(self.relay.config.claim_max)
     }
 
     async fn claim_due(&mut self, places: u32) -> Result<u32, DbError> {
@@ -330,14 +277,18 @@ impl Work {
         let seen = *self.looks.borrow();
         let news = std::mem::replace(&mut self.beat_handled, seen.number) != seen.number;
         let others_stale = news && seen.beat.is_some_and(|beat| beat.others_stale);
-        let sweep = Instant::now() >= self.sweep_at;
+        let unsure = self.relay.is_unsure.swap(false, Ordering::AcqRel);
+        let sweep = unsure || Instant::now() >= self.sweep_at;
         if !others_stale && !sweep {
             return Ok(());
         }
         self.sweep_at = Instant::now() + SWEEP_EVERY;
+        if !unsure && !others_stale && !seen.may_hold() {
+            return Ok(());
+        }
         let stale_ms = i64::try_from(self.relay.config.stale_ms).expect("bounded to a minute");
         let limit = self.relay.config.claim_max;
-        let lost = Source::Lost { in_flight: self.relay.in_flight.ids() };
+        let lost = Source::Lost { in_flight: self.relay.in_flight.clone() };
         let claimed = self.claim(lost, limit, Fate::Call).await?;
         self.start(claimed);
         loop {
@@ -357,7 +308,9 @@ impl Work {
             self.driver().drive(claimed.calls).await;
             drop(held);
         }
-        let removed = self.relay.db.read(move |c| Box::pin(relays::remove_stale(c, stale_ms * 10)));
+        let removed = self.relay.db.write_one(Site::RemoveSilent, move |c| {
+            Box::pin(relays::remove_stale(c, stale_ms * 10))
+        });
         if removed.await? > 0 {
             tracing::info!("silent relays that hold nothing were taken off the list");
         }
@@ -387,18 +340,13 @@ impl Work {
     }
 
     fn driver(&self) -> Driver {
-        Driver {
-            inventory: Arc::clone(&self.relay.inventory),
-            gate: Arc::clone(&self.relay.gate),
-            recorder: self.recorder.clone(),
-            relay: self.membership.id(),
-        }
+        self.relay.driver(&self.recorder, self.membership.id())
     }
 
     /// Lets go of what is still held, in doubt, so that another relay replays it at once.
     async fn hand_over(&self) {
         let relay = self.membership.id();
-        let handed = self.relay.db.transaction(move |c| {
+        let handed = self.relay.db.write(Site::HandOver, move |c| {
             Box::pin(async move {
                 let held = outbox::lock_lost(c, relay, &[], i64::from(i32::MAX)).await?;
                 let moves: Vec<_> =

@@ -97,7 +97,8 @@ pub enum CancelledBy {
 pub enum Finding {
     /// The stock is held for this order.
     StockHeld,
-    /// No stock is held for this order, and none can be later.
+    /// No stock is held for this order, as far as can be seen: a reserve may still be on its way, so the saga
+    /// ends when its release is acknowledged, which refuses that one.
     StockNotHeld,
 }
 

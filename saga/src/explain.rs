@@ -129,6 +129,9 @@ fn headline(facts: &Facts) -> String {
             ReleaseCause::DeadlinePassed => {
                 "Its time is up; whatever it holds is being given back before it is called failed."
             }
+            ReleaseCause::ResolvedByStaff => {
+                "Staff found no stock held for it; its release makes that certain before it is called failed."
+            }
             ReleaseCause::InsufficientStock | ReleaseCause::UnknownItem => {
                 "A later step was refused; what was reserved is being given back."
             }
@@ -238,7 +241,7 @@ fn advice(saga: &Saga) -> &'static str {
             "Report it with this order's id; retry after the relay was mended, or cancel."
         }
         State::Parked { reason: ParkReason::ReleaseKeepsFailing, .. } => {
-            "Mend inventory, then retry; or look into its stock yourself and resolve with what you found."
+            "Mend inventory, then retry: it ends as soon as one release is acknowledged."
         }
     }
 }

@@ -104,6 +104,8 @@ pub enum ReleaseCause {
     InsufficientStock,
     /// A later step was refused: it names an item that does not exist.
     UnknownItem,
+    /// Staff found no stock held for a parked saga: the release makes it certain.
+    ResolvedByStaff,
 }
 
 /// A definitive no.
@@ -118,7 +120,7 @@ pub enum FailReason {
     DeadlinePassed,
     /// Somebody else released the reservation (410): it can never be held again.
     ReleasedElsewhere,
-    /// Staff resolved a parked saga: no stock is held.
+    /// Staff found no stock held for a parked saga, and the release was acknowledged.
     ResolvedByStaff,
 }
 

@@ -1,8 +1,8 @@
 //! The one function that decides. Read it top to bottom: one arm per state, one line per event.
 //!
 //! Two rules of the protocol live here. While an outcome is unknown the same reservation id is
-//! replayed; and `failed` or `cancelled` is reached only through a definitive rejection, an
-//! acknowledged release or staff evidence, never through a timeout.
+//! replayed; and `failed` or `cancelled` is reached only through a definitive rejection or an
+//! acknowledged release, never through a timeout and never on anybody's word.
 
 use crate::backoff;
 use crate::effect::Effect;
@@ -279,10 +279,11 @@ fn from_parked(
             // It is to be given back: held stock is a reason to release, not an ending.
             Some(_) => ignored(Ignored::NotApplicable),
         },
+        // That nothing is there proves nothing, a reserve may be on its way: the release refuses it.
         Event::Resolved { finding: Finding::StockNotHeld } => {
-            let failed = State::Failed { reason: FailReason::ResolvedByStaff };
-            let state = cause.map_or(failed, ending);
-            Transition::Moved(Saga { state, ..rested }, vec![])
+            let cause = cause.unwrap_or(ReleaseCause::ResolvedByStaff);
+            let state = State::Releasing { cause, doubt };
+            Transition::Moved(Saga { state, ..rested }, vec![Effect::AddOutboxMessage])
         }
         Event::Claimed { .. } => ignored(Ignored::LeftAlone),
         Event::StepDone
@@ -373,6 +374,7 @@ fn ending(cause: ReleaseCause) -> State {
         ReleaseCause::DeadlinePassed => State::Failed { reason: FailReason::DeadlinePassed },
         ReleaseCause::InsufficientStock => State::Failed { reason: FailReason::InsufficientStock },
         ReleaseCause::UnknownItem => State::Failed { reason: FailReason::UnknownItem },
+        ReleaseCause::ResolvedByStaff => State::Failed { reason: FailReason::ResolvedByStaff },
     }
 }
 

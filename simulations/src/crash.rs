@@ -6,45 +6,143 @@
 //! a bound; then the invariants are checked against both databases and against what every client was
 //! told. Start at [`run`], then `runner`.
 
+mod database;
 mod fault;
+mod known_bad;
 mod nemesis;
 mod options;
 mod page;
+mod people;
 mod proxy;
 mod recovery;
 mod report;
 mod runner;
 mod scenario;
+#[cfg(feature = "failpoints")]
+mod sweep;
+mod sweep_report;
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use serde_json::Value;
 
 pub use fault::{Fault, Kind, Target};
+pub use known_bad::{KnownBadReport, Sighting};
 pub use options::Options;
 pub use proxy::{Proxy, Rule};
 pub use report::{Affected, FaultRecord, Report};
 pub use scenario::Scenario;
+pub use sweep_report::{Cell, SweepReport};
+
+/// What was run, and what it came to.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// A load under faults.
+    Run(Box<Report>),
+    /// The sweep over the failpoints.
+    Sweep(Box<SweepReport>),
+    /// Known flaws, planted.
+    KnownBad(KnownBadReport),
+}
 
 /// Runs one scenario to its end.
 ///
 /// # Errors
 /// Where the run itself failed. An invariant that is broken is in the report.
-pub async fn run(options: &Options) -> anyhow::Result<Report> {
+pub async fn run(options: &Options) -> anyhow::Result<Outcome> {
     let directory =
         tempfile::Builder::new().prefix("valerix-simulate-").tempdir_in(options.room())?;
     // The server's user must get through to what is its own.
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
     std::fs::set_permissions(directory.path(), open)?;
-    let mut report = runner::run(options, directory.path()).await?;
-    if options.keep || !report.is_clean() {
-        report.kept = Some(directory.keep());
+    let room = directory.path();
+    let mut outcome = if options.scenario == Scenario::FullSweep {
+        sweep(options, room).await?
+    } else if options.scenario == Scenario::KnownBad {
+        known_bad::run(options, room).await?
+    } else {
+        Outcome::Run(Box::new(runner::run(options, room).await?))
+    };
+    if options.keep || !outcome.is_clean() {
+        outcome.keep(directory.keep());
     }
     if let Some(path) = &options.report {
-        write(&path.with_extension("json"), &format!("{:#}\n", report.to_json()))?;
-        write(&path.with_extension("html"), &page::html(&report))?;
+        write(&path.with_extension("json"), &format!("{:#}\n", outcome.to_json()))?;
+        write(&path.with_extension("html"), &outcome.to_html())?;
     }
-    Ok(report)
+    Ok(outcome)
+}
+
+#[cfg(feature = "failpoints")]
+async fn sweep(options: &Options, directory: &Path) -> anyhow::Result<Outcome> {
+    Ok(Outcome::Sweep(Box::new(sweep::run(options, directory).await?)))
+}
+
+#[cfg(not(feature = "failpoints"))]
+#[expect(clippy::unused_async, reason = "it is the sweep of a binary that has none")]
+async fn sweep(_: &Options, _: &Path) -> anyhow::Result<Outcome> {
+    anyhow::bail!(
+        "this binary has no failpoints; run the sweep with: \
+         cargo run --release --features failpoints -- simulate run full-sweep"
+    )
+}
+
+impl Outcome {
+    /// True when every invariant holds, and every point was reached.
+    pub fn is_clean(&self) -> bool {
+        match self {
+            Self::Run(report) => report.is_clean(),
+            Self::Sweep(report) => report.is_clean(),
+            Self::KnownBad(report) => report.is_clean(),
+        }
+    }
+
+    /// The line that repeats it.
+    pub fn command_line(&self) -> &str {
+        match self {
+            Self::Run(report) => &report.command_line,
+            Self::Sweep(report) => &report.command_line,
+            Self::KnownBad(report) => &report.command_line,
+        }
+    }
+
+    /// As JSON.
+    pub fn to_json(&self) -> Value {
+        match self {
+            Self::Run(report) => report.to_json(),
+            Self::Sweep(report) => report.to_json(),
+            Self::KnownBad(report) => report.to_json(),
+        }
+    }
+
+    fn to_html(&self) -> String {
+        match self {
+            Self::Run(report) => page::html(report),
+            Self::Sweep(report) => report.to_html(),
+            Self::KnownBad(report) => report.to_html(),
+        }
+    }
+
+    fn keep(&mut self, directory: PathBuf) {
+        match self {
+            Self::Run(report) => report.kept = Some(directory),
+            Self::Sweep(report) => report.kept = Some(directory),
+            // A flaw that was not seen leaves a clean stack.
+            Self::KnownBad(_) => drop(std::fs::remove_dir_all(directory)),
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(report) => report.fmt(f),
+            Self::Sweep(report) => report.fmt(f),
+            Self::KnownBad(report) => report.fmt(f),
+        }
+    }
 }
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {

@@ -7,5 +7,7 @@ pub mod crash;
 pub mod load;
 pub mod memory;
 pub mod model;
+#[cfg(test)]
+mod network;
 pub mod reconcile;
 pub mod stack;

@@ -255,7 +255,12 @@ impl Stack {
 
     /// Fails when a process has ended that nobody has stopped.
     pub fn check_all_running(&mut self) -> anyhow::Result<()> {
-        for process in &mut self.processes {
+        self.check_others_running("")
+    }
+
+    /// The same, but for one that may end.
+    pub fn check_others_running(&mut self, may_end: &str) -> anyhow::Result<()> {
+        for process in self.processes.iter_mut().filter(|process| process.name() != may_end) {
             if let Some(status) = process.ended_unasked() {
                 let (name, log) = (process.name(), process.log_tail());
                 bail!("{name} ended by itself ({status}); the end of its log:\n{log}");

@@ -7,7 +7,7 @@ use simulations::memory::{
 use std::collections::BTreeSet;
 
 /// Seeds within which a planted flaw must be found.
-const FOUND_WITHIN: u64 = 60_000;
+const FOUND_WITHIN: u64 = 300_000;
 
 /// `VALERIX_MEMORY_SEEDS` runs more, or fewer, than a hundred thousand; `VALERIX_MEMORY_FIRST_SEED` others.
 fn options() -> Options {

@@ -105,6 +105,17 @@ fn transactions_are_opened_by_one_helper() {
 }
 
 #[test]
+fn no_service_writes_without_its_failpoints() {
+    for folder in ["order-api", "inventory-api", "outbox-relay"] {
+        // A health check's write leaves nothing, and demo stock is there before anything is served.
+        let lasts = |path: &Path| {
+            !is_test(path) && !path.ends_with("health.rs") && !path.ends_with("demo_stock.rs")
+        };
+        assert_absent(&format!("{folder}/src"), &[".transaction("], lasts);
+    }
+}
+
+#[test]
 fn libraries_are_told_and_do_not_ask_the_environment() {
     for folder in ["saga", "edge", "schema/orders", "order-api", "inventory-api", "outbox-relay"] {
         assert_absent(&format!("{folder}/src"), &["env::var"], |path| !is_test(path));

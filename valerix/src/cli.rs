@@ -21,6 +21,8 @@ const DEFAULT_COMMAND: &str = "up";
 struct Cli {
     #[command(flatten)]
     log: edge::LogConfig,
+    #[command(flatten)]
+    telemetry: edge::TelemetryConfig,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -44,6 +46,11 @@ pub(crate) enum Command {
     Config(Config),
     #[command(flatten)]
     Desk(crate::desk::Desk),
+    /// Completions for a shell, to be put where it looks for them
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
     /// Measure one workload on a stack of its own, and what its Postgres could do at most
     Bench(Box<simulations::bench::Options>),
     /// Whether an inventory service of your own keeps the contract
@@ -267,10 +274,18 @@ pub(crate) struct RelayFace {
     pub(crate) listen: SocketAddr,
 }
 
+/// The completions for a shell.
+pub(crate) fn completions(shell: clap_complete::Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "valerix", &mut script);
+    script
+}
+
 /// One understood command line.
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) log: edge::LogConfig,
+    pub(crate) telemetry: edge::TelemetryConfig,
     pub(crate) command: Command,
     pub(crate) settings: Settings,
 }
@@ -302,8 +317,9 @@ fn parse_as_written(line: &[OsString]) -> Result<Option<Asked>, clap::Error> {
     let mut known = named_by_variable(Cli::command());
     let matches = known.try_get_matches_from_mut(line)?;
     let settings = Settings::of(&known, &matches);
-    let Cli { log, command } = Cli::from_arg_matches(&matches).map_err(|e| e.format(&mut known))?;
-    Ok(command.map(|command| Asked { log, command, settings }))
+    let cli = Cli::from_arg_matches(&matches).map_err(|e| e.format(&mut known))?;
+    let Cli { log, telemetry, command } = cli;
+    Ok(command.map(|command| Asked { log, telemetry, command, settings }))
 }
 
 /// Complaints about a value name the variable that it may have come from.

@@ -17,9 +17,34 @@ use crate::cli::{Command, Config, Simulate};
 use crate::desk;
 use crate::settings::Settings;
 
+/// What a command that serves is called in traces; the others have nothing to tell.
+pub(crate) fn traced_as(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Up(_) => Some("valerix"),
+        Command::OrderApi(_) => Some(order_api::APPLICATION),
+        Command::InventoryApi(_) => Some(inventory_api::APPLICATION),
+        Command::Relay(_) => Some(relay::APPLICATION),
+        Command::Postgres(_)
+        | Command::Migrate(_)
+        | Command::Config(_)
+        | Command::Desk(_)
+        | Command::Bench(_)
+        | Command::ContractTest(_)
+        | Command::Reconcile(_)
+        | Command::Completions { .. }
+        | Command::Simulate(_) => None,
+    }
+}
+
 /// Runs one subcommand to its end.
 pub(crate) async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
-    if !matches!(command, Command::Config(_) | Command::ContractTest(_) | Command::Desk(_)) {
+    if !matches!(
+        command,
+        Command::Config(_)
+            | Command::ContractTest(_)
+            | Command::Desk(_)
+            | Command::Completions { .. }
+    ) {
         settings.log();
     }
     match command {
@@ -30,6 +55,10 @@ pub(crate) async fn run(command: Command, settings: Settings) -> anyhow::Result<
         Command::InventoryApi(asked) => inventory_api::run(*asked).await,
         Command::Relay(asked) => relay::run(*asked).await,
         Command::Desk(asked) => desk::run(asked).await,
+        Command::Completions { shell } => {
+            crate::output::print(&String::from_utf8_lossy(&crate::cli::completions(shell)));
+            Ok(())
+        }
         Command::Bench(options) => bench::run(*options).await,
         Command::ContractTest(options) => contract_test::run(&options).await,
         Command::Reconcile(asked) => reconcile::run(asked).await,

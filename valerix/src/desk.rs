@@ -3,14 +3,20 @@
 //! Nothing here opens a database: what these commands can do, an HTTP client can do. Exit codes are stable
 //! (see [`http::CallError`]); what is printed as JSON is what the service answered.
 
+mod audit;
+mod breaker;
+mod bulk;
 mod chaos;
 mod health;
 mod http;
 mod orders;
 mod page;
 mod print;
+mod repair;
 mod sagas;
 mod stock;
+mod timeline;
+mod watch;
 
 use clap::Subcommand;
 
@@ -31,6 +37,11 @@ pub(crate) enum Desk {
     /// Stock on hand, reserved and available; change it
     #[command(subcommand)]
     Stock(stock::Stock),
+    /// How inventory looks to each relay; keep calls back, let them through
+    #[command(subcommand)]
+    Breaker(breaker::Breaker),
+    /// Who did what, when, why, and what came of it
+    Audit(audit::Audit),
     /// Faults in inventory: show, switch on, switch off
     #[command(subcommand)]
     Chaos(chaos::Chaos),
@@ -45,6 +56,8 @@ pub(crate) async fn run(desk: Desk) -> anyhow::Result<()> {
         Desk::Sagas(asked) => sagas::run(asked).await,
         Desk::Stats(remote) => sagas::stats(&remote).await,
         Desk::Stock(asked) => stock::run(asked).await,
+        Desk::Breaker(asked) => breaker::run(asked).await,
+        Desk::Audit(asked) => audit::run(asked).await,
         Desk::Chaos(asked) => chaos::run(asked).await,
         Desk::Health(remote) => health::run(&remote).await,
     }

@@ -18,6 +18,8 @@ mod waiting;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use schema_pg::{failpoint, known_bad};
+
 /// What is still under way when a command has come to its end (a download, say) is not waited for.
 const LEFTOVERS_MAX: Duration = Duration::from_millis(100);
 
@@ -37,8 +39,30 @@ fn main() -> ExitCode {
 
 fn run(asked: cli::Asked) -> anyhow::Result<()> {
     edge::init_tracing(&asked.log)?;
+    failpoint::arm(variable(failpoint::VARIABLE).as_deref())?;
+    known_bad::plant(variable(known_bad::VARIABLE).as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(commands::run(asked.command, asked.settings));
+    let outcome = runtime.block_on(run_traced(asked));
     runtime.shutdown_timeout(LEFTOVERS_MAX);
+    outcome
+}
+
+/// Of the environment, however it is written.
+fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// Orders do not need spans: where they cannot be sent, that is said, and nothing else changes.
+async fn run_traced(asked: cli::Asked) -> anyhow::Result<()> {
+    let service = commands::traced_as(&asked.command);
+    let begun = service.map(|service| edge::begin_telemetry(&asked.telemetry, service)).transpose();
+    let telemetry = begun.unwrap_or_else(|why| {
+        tracing::warn!("no spans are sent: {}", errors::describe(&why.into()));
+        None
+    });
+    let outcome = commands::run(asked.command, asked.settings).await;
+    if let Some(telemetry) = telemetry.flatten() {
+        telemetry.end().await;
+    }
     outcome
 }

@@ -41,3 +41,19 @@ fn is_current_only_inside_its_request() {
     assert_eq!(TraceContext::current(), None);
     assert_eq!(context.enter(TraceContext::current), Some(context));
 }
+
+#[test]
+fn begins_a_new_trace_where_the_header_is_repeated() {
+    let mut headers = HeaderMap::new();
+    headers.append("traceparent", GIVEN.parse().unwrap());
+    assert_eq!(TraceContext::from_headers(&headers).parent_id, Some(0x00f0_67aa_0ba9_02b7));
+    headers.append("traceparent", GIVEN.parse().unwrap());
+    assert_eq!(TraceContext::from_headers(&headers).parent_id, None);
+}
+
+#[test]
+fn passes_on_no_flag_it_does_not_know() {
+    let context = TraceContext::continued_from(&GIVEN.replace("-01", "-ff")).unwrap();
+    assert!(context.is_sampled());
+    assert!(context.traceparent().ends_with("-03"));
+}

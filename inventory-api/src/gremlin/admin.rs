@@ -9,6 +9,7 @@ use edge::{Problem, StrictJson};
 use http::StatusCode;
 use schema_inventory::gremlin::{self, Gremlin as Row};
 use schema_pg::DbError;
+use schema_pg::failpoint::Site;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -50,7 +51,7 @@ pub(crate) async fn switch_on(
     let settings = serde_json::to_value(settings).expect("numbers and texts always serialise");
     let switched: Result<(), DbError> = api
         .db
-        .transaction(move |connection| {
+        .write(Site::SwitchGremlin, move |connection| {
             Box::pin(async move { gremlin::switch_on(connection, &settings, ttl_s).await })
         })
         .await;
@@ -71,8 +72,10 @@ pub(crate) async fn switch_off(
     State(api): State<Arc<InventoryApi>>,
 ) -> Result<Json<ChaosAnswer>, Problem> {
     let watch = api.gremlin.watch().ok_or_else(refused)?;
-    let switched: Result<(), DbError> =
-        api.db.transaction(|connection| Box::pin(gremlin::switch_off(connection))).await;
+    let switched: Result<(), DbError> = api
+        .db
+        .write(Site::SwitchGremlin, |connection| Box::pin(gremlin::switch_off(connection)))
+        .await;
     switched.map_err(|error| db_problem::problem_of(&error))?;
     show(watch).await
 }

@@ -132,3 +132,26 @@ async fn a_large_batch_on_one_item_is_decided_in_full() {
     assert_eq!(world.level("ps5").await, (600, 600));
     world.assert_clean_slate().await;
 }
+
+#[tokio::test]
+async fn an_entry_may_bring_its_trace_and_a_malformed_one_is_overlooked() {
+    let world = World::with_stock(&[("ps5", 10)]).await;
+    let [traced, malformed] = [(); 2].map(|()| Uuid::now_v7());
+    let mut entries = [traced, malformed].map(|id| entry(id, 1, &[("ps5", 1)]));
+    entries[0]["traceparent"] = json!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    entries[1]["traceparent"] = json!("nonsense");
+    let answer = send(&world, &entries).await;
+    assert_eq!(answer.headers["saga-entry-fields"], "traceparent");
+    let held = (201, "held".to_owned());
+    assert_eq!(verdicts(&answer), BTreeMap::from([(traced, held.clone()), (malformed, held)]));
+}
+
+#[tokio::test]
+async fn a_refused_entry_names_the_trace_of_its_order() {
+    let world = World::with_stock(&[("ps5", 1)]).await;
+    let mut short = entry(Uuid::now_v7(), 1, &[("ps5", 2)]);
+    short["traceparent"] = json!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    let answer = send(&world, &[short]).await;
+    let body = &answer.lines()[0]["body"];
+    assert_eq!(body["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736", "{body}");
+}

@@ -16,17 +16,18 @@ use crate::order_id::{OrderId, absent};
 use crate::{OrderApi, cursor};
 
 const LIMIT_MAX: u32 = 100;
-const KINDS: [&str; 7] = ["retry", "cancel", "resolve", "note", "bulk", "breaker", "reconcile"];
+pub(crate) const KINDS: [&str; 7] =
+    ["retry", "cancel", "resolve", "note", "bulk", "breaker", "reconcile"];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AuditQuery {
-    limit: Option<u32>,
-    cursor: Option<String>,
-    order_id: Option<Uuid>,
-    actor: Option<String>,
-    r#type: Option<String>,
-    bulk_id: Option<Uuid>,
+    pub(crate) limit: Option<u32>,
+    pub(crate) cursor: Option<String>,
+    pub(crate) order_id: Option<Uuid>,
+    pub(crate) actor: Option<String>,
+    pub(crate) r#type: Option<String>,
+    pub(crate) bulk_id: Option<Uuid>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -38,34 +39,34 @@ pub(crate) struct OfSagaQuery {
 
 #[derive(Serialize)]
 pub(crate) struct Page {
-    items: Vec<ActionAnswer>,
-    next_cursor: Option<String>,
+    pub(crate) items: Vec<ActionAnswer>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 #[derive(Serialize)]
-struct ActionAnswer {
-    id: Uuid,
-    order_id: Option<Uuid>,
-    r#type: String,
-    actor: String,
-    at: DateTime<Utc>,
-    reason: String,
-    evidence: Option<String>,
-    bulk_id: Option<Uuid>,
+pub(crate) struct ActionAnswer {
+    pub(crate) id: Uuid,
+    pub(crate) order_id: Option<Uuid>,
+    pub(crate) r#type: String,
+    pub(crate) actor: String,
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) reason: String,
+    pub(crate) evidence: Option<String>,
+    pub(crate) bulk_id: Option<Uuid>,
     /// What became of it at once.
-    result: String,
-    detail: Option<String>,
-    before: Option<Value>,
-    after: Option<Value>,
+    pub(crate) result: String,
+    pub(crate) detail: Option<String>,
+    pub(crate) before: Option<Value>,
+    pub(crate) after: Option<Value>,
     /// What the saga came to afterwards; `None`: it is under way, or nothing was to come.
-    outcome: Option<OutcomeAnswer>,
+    pub(crate) outcome: Option<OutcomeAnswer>,
 }
 
 #[derive(Serialize)]
-struct OutcomeAnswer {
-    state: String,
-    reason: Option<String>,
-    at: DateTime<Utc>,
+pub(crate) struct OutcomeAnswer {
+    pub(crate) state: String,
+    pub(crate) reason: Option<String>,
+    pub(crate) at: DateTime<Utc>,
 }
 
 pub(crate) async fn list(
@@ -76,7 +77,7 @@ pub(crate) async fn list(
         let known = format!("one of {}", KINDS.join(", "));
         return Err(Problem::invalid("type", "unknown-value", known));
     }
-    page(&api, query).await
+    page(&api, query).await.map(Json)
 }
 
 pub(crate) async fn list_of_saga(
@@ -87,10 +88,13 @@ pub(crate) async fn list_of_saga(
     let found = api.desk.read(move |connection| Box::pin(find_saga(connection, id))).await?;
     found.ok_or_else(absent)?;
     let OfSagaQuery { limit, cursor } = query;
-    page(&api, AuditQuery { limit, cursor, order_id: Some(id), ..AuditQuery::default() }).await
+    page(&api, AuditQuery { limit, cursor, order_id: Some(id), ..AuditQuery::default() })
+        .await
+        .map(Json)
 }
 
-async fn page(api: &OrderApi, query: AuditQuery) -> Result<Json<Page>, Problem> {
+/// A page of it, newest first.
+pub(crate) async fn page(api: &OrderApi, query: AuditQuery) -> Result<Page, Problem> {
     let limit = query.limit.unwrap_or(LIMIT_MAX);
     if limit == 0 || limit > LIMIT_MAX {
         return Err(Problem::invalid("limit", "out-of-range", "1 to 100"));
@@ -109,7 +113,7 @@ async fn page(api: &OrderApi, query: AuditQuery) -> Result<Json<Page>, Problem> 
     let listed = listed.await?;
     let next_cursor = listed.next_before.map(|before| cursor::encode(before, &bound_to));
     let items = listed.actions.into_iter().map(ActionAnswer::from).collect();
-    Ok(Json(Page { items, next_cursor }))
+    Ok(Page { items, next_cursor })
 }
 
 impl From<ActionRow> for ActionAnswer {

@@ -11,13 +11,14 @@ use http::{HeaderMap, StatusCode, header};
 use saga::Saga;
 use saga::explain::{Explanation, Facts, explain};
 use schema_orders::inspection::SagaRow;
+use schema_pg::failpoint::Site;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::carry_out::{Action, Applied, Done, Mode, carry_out};
 use super::decide::{Kind, refusal};
-use super::request::{ActionRequest, expected_version};
+use super::request::{ActionRequest, Expected, expected_version};
 use crate::OrderApi;
 use crate::order_id::OrderId;
 use crate::sagas::{SagaAnswer, etag};
@@ -57,10 +58,24 @@ pub(crate) async fn act(
     wanted.check()?;
     let expected = expected_version(&headers, wanted.r#type)?;
     let mode = if wanted.dry_run { Mode::DryRun } else { Mode::Real };
+    let (action, applied) = perform(&api, order_id, &actor, wanted, expected).await?;
+    Ok(acted(action, mode, applied))
+}
+
+/// Carries it out, or finds out what it would do; a no names the saga as it is.
+pub(crate) async fn perform(
+    api: &OrderApi,
+    order_id: Uuid,
+    actor: &str,
+    wanted: ActionRequest,
+    expected: Expected,
+) -> Result<(Action, Applied), Problem> {
+    wanted.check()?;
+    let mode = if wanted.dry_run { Mode::DryRun } else { Mode::Real };
     let action = Action {
         id: Uuid::now_v7(),
         order_id,
-        actor: actor.to_string(),
+        actor: actor.to_owned(),
         kind: wanted.r#type,
         reason: wanted.reason,
         finding: wanted.finding,
@@ -69,11 +84,18 @@ pub(crate) async fn act(
         deadline_ms: api.config.deadline_ms,
     };
     let asked = action.clone();
-    let done = api.db.transaction(move |connection| {
+    let done = api.db.write(Site::ActOnSaga, move |connection| {
         Box::pin(async move { carry_out(connection, &asked, expected, mode).await })
     });
     match done.await? {
-        Done::Applied(applied) => Ok(acted(&api, action, mode, *applied)),
+        Done::Applied(mut applied) => {
+            if let Some(settled) = applied.settled.take() {
+                api.hints.work.notify_one();
+                // nobody listening is no fault; those who wait look by themselves
+                let _ = api.hints.settled.send([settled].into());
+            }
+            Ok((action, *applied))
+        }
         Done::Refused { why, saga } => {
             let title = "this action does not apply";
             Err(Problem::new(StatusCode::CONFLICT, "action-not-applicable", title)
@@ -91,13 +113,8 @@ pub(crate) async fn act(
     }
 }
 
-fn acted(api: &OrderApi, action: Action, mode: Mode, applied: Applied) -> Response {
+fn acted(action: Action, mode: Mode, applied: Applied) -> Response {
     let is_dry = mode == Mode::DryRun;
-    if let Some(settled) = applied.settled {
-        api.hints.work.notify_one();
-        // nobody listening is no fault; those who wait look by themselves
-        let _ = api.hints.settled.send([settled].into());
-    }
     let would_be = applied.becomes.filter(|_| is_dry).map(|becomes| words(becomes, &applied.saga));
     let answer = Acted {
         action: ActedAction {

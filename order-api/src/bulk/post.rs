@@ -13,6 +13,7 @@ use schema_orders::bulk_actions::{NewBulk, insert_bulk};
 use schema_orders::inspection::SagaRow;
 use schema_orders::staff_actions::{NewAction, Verdict, insert_actions};
 use schema_pg::DbError;
+use schema_pg::failpoint::Site;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -43,15 +44,15 @@ pub(crate) struct BulkRequest {
 }
 
 #[derive(Serialize)]
-struct Preview {
-    dry_run: bool,
-    r#type: Kind,
+pub(crate) struct Preview {
+    pub(crate) dry_run: bool,
+    pub(crate) r#type: Kind,
     /// What to send as `expected_count`, with this `as_of`.
-    count: usize,
-    as_of: DateTime<Utc>,
-    would_apply: usize,
-    would_refuse: usize,
-    examples: Vec<Uuid>,
+    pub(crate) count: usize,
+    pub(crate) as_of: DateTime<Utc>,
+    pub(crate) would_apply: usize,
+    pub(crate) would_refuse: usize,
+    pub(crate) examples: Vec<Uuid>,
 }
 
 pub(crate) async fn begin(
@@ -67,34 +68,68 @@ pub(crate) async fn begin(
     let selection = Selection { filter: wanted.filter, ids: wanted.ids };
     selection.check()?;
     if wanted.dry_run {
-        let selected = selection.resolve(&api, wanted.as_of).await?;
-        return Ok(Json(Preview::of(wanted.r#type, &selected)).into_response());
+        let preview = preview(&api, wanted.r#type, &selection, wanted.as_of).await?;
+        return Ok(Json(preview).into_response());
     }
     let (as_of, expected) = match (wanted.as_of, wanted.expected_count) {
         (Some(as_of), Some(expected)) => (as_of, expected),
         (None, _) => return Err(missing("/as_of", "when the list was seen")),
         (Some(_), None) => return Err(missing("/expected_count", "how many were seen")),
     };
-    let selected = selection.resolve(&api, Some(as_of)).await?;
+    let asked = Begin { kind: wanted.r#type, reason: wanted.reason, as_of, expected };
+    let id = start(&api, &actor, &selection, asked).await?;
+    let location = HeaderValue::try_from(format!("/api/bulk-actions/{id}"));
+    let location = [(header::LOCATION, location.expect("a path is a header value"))];
+    let shown = show::find(&api, id, 0, 0).await?;
+    Ok((StatusCode::ACCEPTED, location, Json(shown)).into_response())
+}
+
+/// What would be done.
+pub(crate) async fn preview(
+    api: &OrderApi,
+    kind: Kind,
+    selection: &Selection,
+    as_of: Option<DateTime<Utc>>,
+) -> Result<Preview, Problem> {
+    selection.check()?;
+    Ok(Preview::of(kind, &selection.resolve(api, as_of).await?))
+}
+
+/// An action on what was seen.
+pub(crate) struct Begin {
+    pub(crate) kind: Kind,
+    pub(crate) reason: String,
+    pub(crate) as_of: DateTime<Utc>,
+    pub(crate) expected: usize,
+}
+
+/// Freezes the selection, if it is still what was seen; the action's id.
+pub(crate) async fn start(
+    api: &OrderApi,
+    actor: &str,
+    selection: &Selection,
+    asked: Begin,
+) -> Result<Uuid, Problem> {
+    let Begin { kind, reason, as_of, expected } = asked;
+    check_reason(&reason)?;
+    selection.check()?;
+    let selected = selection.resolve(api, Some(as_of)).await?;
     if selected.sagas.len() != expected {
         return Err(has_moved(selected.sagas.len(), expected));
     }
     let bulk = NewBulk {
         id: Uuid::now_v7(),
-        actor: actor.to_string(),
-        kind: wanted.r#type.name().to_owned(),
-        reason: wanted.reason,
-        filter: serde_json::to_value(&selection).expect("a selection is plain data"),
+        actor: actor.to_owned(),
+        kind: kind.name().to_owned(),
+        reason,
+        filter: serde_json::to_value(selection).expect("a selection is plain data"),
         as_of,
         items: selected.sagas.iter().map(|saga| (saga.order_id, saga.version)).collect(),
     };
     let id = bulk.id;
-    freeze(&api, bulk).await?;
+    freeze(api, bulk).await?;
     api.bulk.wake();
-    let location = HeaderValue::try_from(format!("/api/bulk-actions/{id}"));
-    let location = [(header::LOCATION, location.expect("a path is a header value"))];
-    let shown = show::find(&api, id, 0, 0).await?;
-    Ok((StatusCode::ACCEPTED, location, Json(shown)).into_response())
+    Ok(id)
 }
 
 async fn freeze(api: &OrderApi, bulk: NewBulk) -> Result<(), Problem> {
@@ -115,7 +150,7 @@ async fn freeze(api: &OrderApi, bulk: NewBulk) -> Result<(), Problem> {
         verdict: Verdict::Applied,
         detail: None,
     };
-    let frozen = api.db.transaction(move |connection| {
+    let frozen = api.db.write(Site::BeginBulk, move |connection| {
         Box::pin(async move {
             insert_bulk(&mut *connection, &bulk).await?;
             insert_actions(connection, &[audited]).await?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use edge::Problem;
 use schema_orders::bulk_actions::{DueItem, ItemDone, finish_item, lock_due_item, next_turn_ms};
 use schema_orders::hints::{Hints, Settled};
+use schema_pg::failpoint::Site;
 use schema_pg::{Class, Db, DbConnection, DbError, classify};
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -61,7 +62,7 @@ impl Runner {
     /// One item, if it is still this runner's turn. How long to rest after it.
     async fn work(&self) -> Duration {
         let runner = self.clone();
-        let worked = self.db.transaction(move |connection| {
+        let worked = self.db.write(Site::WorkBulkItem, move |connection| {
             Box::pin(async move { runner.do_one(connection).await })
         });
         match worked.await {
@@ -116,7 +117,7 @@ impl Runner {
     /// One item that the database refuses must not hold up the others.
     async fn skip(&self) {
         let runner = self.clone();
-        let skipped = self.db.transaction(move |connection| {
+        let skipped = self.db.write(Site::SkipBulkItem, move |connection| {
             Box::pin(async move {
                 if let Some(item) = lock_due_item(&mut *connection).await? {
                     let detail = Some("it could not be carried out; the log says why".to_owned());

@@ -26,48 +26,48 @@ pub(crate) struct ShowQuery {
 
 #[derive(Serialize)]
 pub(crate) struct BulkAnswer {
-    id: Uuid,
-    r#type: String,
-    state: &'static str,
-    actor: String,
-    reason: String,
-    selection: Value,
-    as_of: DateTime<Utc>,
-    created_at: DateTime<Utc>,
-    finished_at: Option<DateTime<Utc>>,
-    total: i32,
-    done: i64,
-    results: Results,
-    items: Vec<ItemAnswer>,
-    next_cursor: Option<String>,
+    pub(crate) id: Uuid,
+    pub(crate) r#type: String,
+    pub(crate) state: &'static str,
+    pub(crate) actor: String,
+    pub(crate) reason: String,
+    pub(crate) selection: Value,
+    pub(crate) as_of: DateTime<Utc>,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) finished_at: Option<DateTime<Utc>>,
+    pub(crate) total: i32,
+    pub(crate) done: i64,
+    pub(crate) results: Results,
+    pub(crate) items: Vec<ItemAnswer>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Results {
-    applied: i64,
-    refused: i64,
-    moved: i64,
-    missing: i64,
+pub(crate) struct Results {
+    pub(crate) applied: i64,
+    pub(crate) refused: i64,
+    pub(crate) moved: i64,
+    pub(crate) missing: i64,
 }
 
 #[derive(Serialize)]
-struct ItemAnswer {
-    n: i32,
-    order_id: Uuid,
-    version: i32,
+pub(crate) struct ItemAnswer {
+    pub(crate) n: i32,
+    pub(crate) order_id: Uuid,
+    pub(crate) version: i32,
     /// `None`: still to do.
-    result: Option<String>,
-    detail: Option<String>,
-    action_id: Option<Uuid>,
-    done_at: Option<DateTime<Utc>>,
+    pub(crate) result: Option<String>,
+    pub(crate) detail: Option<String>,
+    pub(crate) action_id: Option<Uuid>,
+    pub(crate) done_at: Option<DateTime<Utc>>,
     /// Where the saga stands now.
-    saga: Option<Now>,
+    pub(crate) saga: Option<Now>,
 }
 
 #[derive(Serialize)]
-struct Now {
-    state: String,
-    reason: Option<String>,
+pub(crate) struct Now {
+    pub(crate) state: String,
+    pub(crate) reason: Option<String>,
 }
 
 pub(crate) async fn show(
@@ -83,7 +83,7 @@ pub(crate) async fn show(
 }
 
 /// The action, with up to `limit` items after number `after`.
-pub(super) async fn find(
+pub(crate) async fn find(
     api: &OrderApi,
     id: Uuid,
     after: i32,

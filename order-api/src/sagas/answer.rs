@@ -20,26 +20,26 @@ pub(crate) struct SagaAnswer {
     pub(crate) id: Uuid,
     pub(crate) state: String,
     pub(crate) reason: Option<String>,
-    cause: Option<String>,
-    in_doubt: bool,
-    stuck: bool,
+    pub(crate) cause: Option<String>,
+    pub(crate) in_doubt: bool,
+    pub(crate) stuck: bool,
     /// What happened, in one sentence.
     pub(crate) headline: String,
-    needs_person: bool,
-    step: &'static str,
-    attempt: i32,
-    crashes: i16,
+    pub(crate) needs_person: bool,
+    pub(crate) step: &'static str,
+    pub(crate) attempt: i32,
+    pub(crate) crashes: i16,
     pub(crate) version: i32,
-    epoch: i64,
-    reservation_id: Uuid,
-    tenant: String,
-    lines: Vec<Line>,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
+    pub(crate) epoch: i64,
+    pub(crate) reservation_id: Uuid,
+    pub(crate) tenant: String,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) updated_at: DateTime<Utc>,
     pub(crate) deadline_at: DateTime<Utc>,
     /// When it is tried again by itself; `None`: held, at once, or never.
     pub(crate) next_try_at: Option<DateTime<Utc>>,
-    owner: Option<Owner>,
+    pub(crate) owner: Option<Owner>,
     links: Links,
     /// `None` for a state of a newer version. Only told on the saga's own page.
     #[serde(skip)]
@@ -49,11 +49,11 @@ pub(crate) struct SagaAnswer {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Owner {
-    id: i64,
-    name: Option<String>,
+pub(crate) struct Owner {
+    pub(crate) id: i64,
+    pub(crate) name: Option<String>,
     /// Since its last sign of life.
-    silent_ms: Option<i64>,
+    pub(crate) silent_ms: Option<i64>,
 }
 
 #[derive(Clone, Debug, Serialize)]

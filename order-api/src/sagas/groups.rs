@@ -18,31 +18,31 @@ use crate::OrderApi;
 /// The answer, which is made at most once a second.
 #[derive(Serialize)]
 pub(crate) struct GroupsAnswer {
-    items: Vec<GroupAnswer>,
-    next_cursor: Option<String>,
+    pub(crate) items: Vec<GroupAnswer>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 #[derive(Serialize)]
-struct GroupAnswer {
+pub(crate) struct GroupAnswer {
     /// What `error=` of a list and a bulk action's filter take.
-    fingerprint: String,
-    state: String,
-    reason: String,
-    count: i64,
-    counted: Counted,
-    headline: Option<String>,
-    advice: Option<&'static str>,
-    needs_person: bool,
-    actions: Vec<Action>,
-    oldest: Example,
-    newest: Example,
+    pub(crate) fingerprint: String,
+    pub(crate) state: String,
+    pub(crate) reason: String,
+    pub(crate) count: i64,
+    pub(crate) counted: Counted,
+    pub(crate) headline: Option<String>,
+    pub(crate) advice: Option<&'static str>,
+    pub(crate) needs_person: bool,
+    pub(crate) actions: Vec<Action>,
+    pub(crate) oldest: Example,
+    pub(crate) newest: Example,
     links: Links,
 }
 
 #[derive(Serialize)]
-struct Example {
-    id: Uuid,
-    created_at: DateTime<Utc>,
+pub(crate) struct Example {
+    pub(crate) id: Uuid,
+    pub(crate) created_at: DateTime<Utc>,
 }
 
 #[derive(Serialize)]

@@ -43,20 +43,27 @@ pub(crate) struct ListQuery {
     q: Option<String>,
 }
 
+/// Which page, and whether all that match are counted.
+pub(crate) struct Asked {
+    pub(crate) limit: u32,
+    pub(crate) cursor: Option<String>,
+    pub(crate) wants_total: bool,
+}
+
 #[derive(Serialize)]
-struct Page {
-    items: Vec<SagaAnswer>,
-    next_cursor: Option<String>,
+pub(crate) struct Page {
+    pub(crate) items: Vec<SagaAnswer>,
+    pub(crate) next_cursor: Option<String>,
     /// What a bulk action on this list refers to.
-    as_of: DateTime<Utc>,
+    pub(crate) as_of: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    total: Option<Total>,
+    pub(crate) total: Option<Total>,
 }
 
 #[derive(Clone, Copy, Serialize)]
-struct Total {
-    count: usize,
-    counted: Counted,
+pub(crate) struct Total {
+    pub(crate) count: usize,
+    pub(crate) counted: Counted,
 }
 
 pub(crate) async fn list_sagas(
@@ -69,7 +76,25 @@ pub(crate) async fn list_sagas(
     }
     let (cursor, wants_total) = (query.cursor.clone(), query.count == Some(true));
     let wanted = query.into_filters();
+    let filters = wanted.canonical();
+    let asked = Asked { limit, cursor, wants_total };
+    let page = find_page(&api, wanted, asked).await?;
+    let link = page.next_cursor.as_deref().map(|cursor| next_link(limit, &filters, cursor));
+    let mut response = Json(page).into_response();
+    if let Some(link) = link {
+        response.headers_mut().insert(header::LINK, link);
+    }
+    Ok(response)
+}
+
+/// One page of what is `wanted`, also for the console.
+pub(crate) async fn find_page(
+    api: &OrderApi,
+    wanted: SagaQuery,
+    asked: Asked,
+) -> Result<Page, Problem> {
     wanted.check()?;
+    let Asked { limit, cursor, wants_total } = asked;
     let filters = wanted.canonical();
     let bound_to = format!("sagas\n{filters}");
     let before = cursor.as_deref().map(|text| cursor::decode(text, &bound_to)).transpose()?;
@@ -89,14 +114,9 @@ pub(crate) async fn list_sagas(
     });
     let (as_of, page, total) = read.await?;
     let next_cursor = page.next_before.map(|before| cursor::encode(before, &bound_to));
-    let link = next_cursor.as_deref().map(|cursor| next_link(limit, &filters, cursor));
     let items = page.sagas.into_iter().map(SagaAnswer::from).collect();
     let total = total.map(|page| Total::of(&page));
-    let mut response = Json(Page { items, next_cursor, as_of, total }).into_response();
-    if let Some(link) = link {
-        response.headers_mut().insert(header::LINK, link);
-    }
-    Ok(response)
+    Ok(Page { items, next_cursor, as_of, total })
 }
 
 impl ListQuery {

@@ -75,7 +75,7 @@ pub(crate) async fn explain_saga(
 }
 
 /// The saga, or a 404.
-pub(super) async fn find(api: &OrderApi, id: Uuid) -> Result<SagaRow, Problem> {
+pub(crate) async fn find(api: &OrderApi, id: Uuid) -> Result<SagaRow, Problem> {
     let row = api.desk.read(move |connection| Box::pin(find_saga(connection, id))).await?;
     row.ok_or_else(absent)
 }

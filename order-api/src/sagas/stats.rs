@@ -19,26 +19,26 @@ const STATES: [&str; 8] =
 /// The answer, which is made at most once a second.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct StatsAnswer {
-    states: Vec<StateAnswer>,
-    in_doubt: Number,
-    stuck: Number,
-    as_of: DateTime<Utc>,
+    pub(crate) states: Vec<StateAnswer>,
+    pub(crate) in_doubt: Number,
+    pub(crate) stuck: Number,
+    pub(crate) as_of: DateTime<Utc>,
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct StateAnswer {
-    state: String,
+pub(crate) struct StateAnswer {
+    pub(crate) state: String,
     #[serde(flatten)]
-    number: Number,
-    oldest_id: Option<Uuid>,
+    pub(crate) number: Number,
+    pub(crate) oldest_id: Option<Uuid>,
     /// Since the order was acknowledged; also told where nothing is waiting any more.
-    oldest_age_ms: Option<i64>,
+    pub(crate) oldest_age_ms: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
-struct Number {
-    count: i64,
-    counted: Counted,
+pub(crate) struct Number {
+    pub(crate) count: i64,
+    pub(crate) counted: Counted,
 }
 
 pub(crate) async fn stats(

@@ -100,7 +100,7 @@ pub(crate) async fn list_attempts(
 }
 
 /// A saga's history, or a 404.
-pub(super) async fn find_history(api: &OrderApi, id: Uuid) -> Result<History, Problem> {
+pub(crate) async fn find_history(api: &OrderApi, id: Uuid) -> Result<History, Problem> {
     let found: Option<(SagaRow, Vec<StepRow>)> = api
         .desk
         .read(move |connection| {

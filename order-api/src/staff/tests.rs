@@ -47,18 +47,21 @@ fn an_actor_has_a_bounded_name_of_plain_text() {
 
 #[test]
 fn nobody_is_let_in_from_the_network() {
-    let decide = |listen: &str| {
+    let decide_by = |listen: &str, staff_routes: &str| {
         use clap::Parser;
         #[derive(Parser)]
         struct CommandLine {
             #[command(flatten)]
             config: Config,
         }
-        let line = CommandLine::parse_from(["test", "--order-api-listen", listen]);
-        StaffAccess::decide(&line.config)
+        let line = ["test", "--order-api-listen", listen, "--staff-routes", staff_routes];
+        StaffAccess::decide(&CommandLine::parse_from(line).config)
     };
+    let decide = |listen: &str| decide_by(listen, "on-loopback");
     assert_eq!(decide("127.0.0.1:0"), StaffAccess::ThisMachine);
     assert_eq!(decide("[::1]:3001"), StaffAccess::ThisMachine);
     assert_eq!(decide("0.0.0.0:3001"), StaffAccess::Closed);
     assert_eq!(decide("192.168.1.7:3001"), StaffAccess::Closed);
+    let opened = decide_by("0.0.0.0:3001", "open-to-all-who-reach-the-port");
+    assert_eq!(opened, StaffAccess::Open);
 }

@@ -1,3 +1,5 @@
+mod drawings;
+
 use chrono::Duration;
 use saga::{CancelledBy, Claim, Event, Finding, QueueReason, Saga, Transition, plan, transition};
 use schema_orders::saga_steps::{Phase, StepRow, encode_detail};

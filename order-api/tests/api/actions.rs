@@ -46,7 +46,7 @@ async fn a_dry_run_tells_what_would_happen_and_changes_nothing() {
     relay.settle_next(BROKEN).await;
     let before = saga(&world, id).await;
     let version = before.header("etag").unwrap().to_owned();
-    for (kind, state) in [("retry", "queued"), ("cancel", "releasing"), ("resolve", "failed")] {
+    for (kind, state) in [("retry", "queued"), ("cancel", "releasing"), ("resolve", "releasing")] {
         let mut body = json!({"type": kind, "reason": "what if", "dry_run": true});
         if kind == "resolve" {
             body["finding"] = json!("stock_not_held");
@@ -210,12 +210,13 @@ async fn what_does_not_apply_is_refused_and_that_is_written_down_too() {
 }
 
 #[tokio::test]
-async fn resolving_needs_evidence_and_ends_what_was_parked() {
+async fn resolving_needs_evidence_and_only_an_acknowledged_release_ends_as_failed() {
     let world = World::with(&["--order-api-wait-ms=0"]).await;
     let relay = Relay::of(&world).await;
-    for (finding, state, reason) in [
+    for (finding, state, cause) in [
         ("stock_held", "confirmed", Value::Null),
-        ("stock_not_held", "failed", json!("resolved_by_staff")),
+        // a reserve may still be on its way: only the release refuses it
+        ("stock_not_held", "releasing", json!("resolved_by_staff")),
     ] {
         let id = world.order(finding).await;
         relay.settle_next(BROKEN).await;
@@ -226,11 +227,20 @@ async fn resolving_needs_evidence_and_ends_what_was_parked() {
         });
         let answer = act(&world, id, Some(&version), &body).await;
         assert_eq!(answer.json()["saga"]["state"], state, "{answer:?}");
-        assert_eq!(answer.json()["saga"]["reason"], reason);
+        assert_eq!(answer.json()["saga"]["cause"], cause);
         let [row] = audit(&world, &format!("order_id={id}")).await.try_into().unwrap();
         assert_eq!(row["evidence"], "the ledger of ps5, line 4711");
-        assert_eq!(row["outcome"]["state"], state);
         assert_eq!(world.status_of(id).await, state);
+        if state == "confirmed" {
+            assert_eq!(row["outcome"]["state"], state);
+        }
+        if state == "releasing" {
+            relay.settle_next(Event::StepReleased).await;
+            let ended = saga(&world, id).await.json();
+            assert_eq!((&ended["state"], &ended["reason"]), (&json!("failed"), &cause));
+            let [row] = audit(&world, &format!("order_id={id}")).await.try_into().unwrap();
+            assert_eq!(row["outcome"]["state"], "failed", "the audit shows what truly came of it");
+        }
     }
     let id = world.order("k").await;
     for (body, pointer) in [

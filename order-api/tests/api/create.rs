@@ -36,7 +36,11 @@ async fn answers_201_with_the_confirmed_order() {
         "version": 3,
         "created_at": order["created_at"],
         "updated_at": order["updated_at"],
-        "links": {"self": format!("/api/orders/{id}"), "cancel": format!("/api/orders/{id}/cancel")},
+        "links": {
+            "self": format!("/api/orders/{id}"),
+            "cancel": format!("/api/orders/{id}/cancel"),
+            "events": format!("/api/orders/{id}/events"),
+        },
     });
     assert_eq!(order, expected);
     let time = |name: &str| order[name].as_str().unwrap().parse::<DateTime<Utc>>().unwrap();

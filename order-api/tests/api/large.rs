@@ -128,6 +128,15 @@ async fn report(world: &World) {
         "/api/orders",
         "/api/orders?status=failed",
         "/api/orders?item_id=rare",
+        "/console",
+        "/console/orders",
+        "/console/orders?view=attention",
+        "/console/orders?view=breaker",
+        "/console/orders?item_id=rare",
+        "/console/orders?q=past-100",
+        "/console/orders/018bcfe5-6800-7000-8000-000000000000",
+        "/console/health",
+        "/console/audit",
     ] {
         let mut took = Vec::new();
         let mut next = path.to_owned();
@@ -137,6 +146,9 @@ async fn report(world: &World) {
             let answer = send(&world.api.router(), asked).await;
             took.push(begun.elapsed());
             assert_eq!(answer.status, 200, "{answer:?}");
+            if path.starts_with("/console") {
+                continue;
+            }
             let cursor = answer.json()["next_cursor"].as_str().map(ToOwned::to_owned);
             let and = if path.contains('?') { '&' } else { '?' };
             next = cursor.map_or(path.to_owned(), |cursor| format!("{path}{and}cursor={cursor}"));

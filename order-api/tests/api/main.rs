@@ -6,7 +6,9 @@
 mod actions;
 mod bulk;
 mod cancel;
+mod console;
 mod create;
+mod events;
 mod get;
 mod health;
 mod idempotency;
@@ -21,4 +23,5 @@ mod sagas;
 mod serving;
 mod staff;
 mod tenants;
+mod timeline;
 mod world;

@@ -62,14 +62,14 @@ async fn requests_that_do_not_finish_are_cut_at_the_bound_and_their_orders_stay(
     assert_eq!(world.get("/api/orders").await.json()["items"][0]["status"], "reserving");
 }
 
-struct Served {
+pub(crate) struct Served {
     address: SocketAddr,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Served {
-    async fn start(world: &World, arguments: &[&str]) -> Served {
+    pub(crate) async fn start(world: &World, arguments: &[&str]) -> Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
@@ -84,11 +84,11 @@ impl Served {
         Served { address, stop, task }
     }
 
-    async fn client(&self) -> TcpStream {
+    pub(crate) async fn client(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.cancel();
         tokio::time::timeout(crate::world::PATIENCE, self.task).await.unwrap().unwrap();
     }

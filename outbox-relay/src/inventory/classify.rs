@@ -5,6 +5,8 @@ use saga::breaker::Outcome;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::exchange::Failure;
+
 /// Where our problem types live; a problem of another type is somebody else's page.
 const PROBLEM_TYPES: &str = "https://valerix.dev/problems/";
 
@@ -59,6 +61,17 @@ impl Answer {
             | Self::Stale
             | Self::ContractBroken { .. } => Outcome::Answered,
             Self::NotExecuted { .. } | Self::Unknown => Outcome::Failed,
+        }
+    }
+
+    /// Whether the service did what it was asked, or said no for good.
+    pub fn is_executed(&self) -> bool {
+        match self {
+            Self::Done | Self::Rejected(_) | Self::Tombstoned => true,
+            Self::Stale
+            | Self::ContractBroken { .. }
+            | Self::NotExecuted { .. }
+            | Self::Unknown => false,
         }
     }
 
@@ -126,11 +139,10 @@ pub fn is_unknown_call(status: u16, body: &[u8]) -> bool {
 }
 
 /// A request that got no answer.
-pub fn failed(error: &reqwest::Error) -> Answer {
-    if error.is_connect() || error.is_builder() {
-        Answer::NotExecuted { retry_after_ms: None, throttled: false }
-    } else {
-        Answer::Unknown
+pub fn failed(failure: Failure) -> Answer {
+    match failure {
+        Failure::NotSent => Answer::NotExecuted { retry_after_ms: None, throttled: false },
+        Failure::Lost => Answer::Unknown,
     }
 }
 

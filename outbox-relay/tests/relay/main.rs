@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod crowds;
+mod handoff;
 mod stub;
+mod traces;
 mod world;
 
 use std::time::{Duration, Instant};

@@ -40,6 +40,15 @@ pub(crate) struct Seen {
     pub(crate) gremlin: bool,
 }
 
+/// Which fields of an entry it knows beyond the first ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EntryFields {
+    /// It says that it knows the trace context, and does.
+    Traces,
+    /// Another version behind the same address said so; this one refuses it.
+    TracesOfAnother,
+}
+
 #[derive(Default)]
 struct Inner {
     seen: Vec<Seen>,
@@ -47,6 +56,8 @@ struct Inner {
     otherwise: Option<Act>,
     states: HashMap<Uuid, &'static str>,
     batches: Vec<usize>,
+    entry_fields: Option<EntryFields>,
+    traced: Vec<bool>,
     in_flight: usize,
     in_flight_max: usize,
 }
@@ -104,6 +115,15 @@ impl Stub {
 
     pub(crate) fn batches(&self) -> Vec<usize> {
         self.inner.lock().unwrap().batches.clone()
+    }
+
+    pub(crate) fn knows(&self, fields: EntryFields) {
+        self.inner.lock().unwrap().entry_fields = Some(fields);
+    }
+
+    /// Of each entry of a batch, whether it carried a trace context.
+    pub(crate) fn traced(&self) -> Vec<bool> {
+        self.inner.lock().unwrap().traced.clone()
     }
 
     /// Single calls in flight at most since the last look.
@@ -185,12 +205,24 @@ async fn answer(
 
 async fn reserve_batch(State(stub): State<Stub>, Json(batch): Json<Value>) -> Response {
     let entries = batch["entries"].as_array().unwrap().clone();
-    stub.inner.lock().unwrap().batches.push(entries.len());
+    let fields = {
+        let mut inner = stub.inner.lock().unwrap();
+        inner.batches.push(entries.len());
+        inner.traced.extend(entries.iter().map(|entry| !entry["traceparent"].is_null()));
+        inner.entry_fields
+    };
     let mut lines = String::new();
     let mut is_cut = false;
     for entry in entries {
         let reservation_id: Uuid = serde_json::from_value(entry["reservation_id"].clone()).unwrap();
         let epoch = entry["epoch"].as_i64().unwrap();
+        if !entry["traceparent"].is_null() && fields != Some(EntryFields::Traces) {
+            let (status, body) = told(Act::Problem(400, "invalid-request"), "", reservation_id);
+            let line = json!({"reservation_id": reservation_id, "status": status, "body": body});
+            lines.push_str(&line.to_string());
+            lines.push('\n');
+            continue;
+        }
         let gremlin = entry["gremlin"] == true;
         let seen = Seen { verb: "reserve", reservation_id, epoch, gremlin };
         let act = stub.act(seen);
@@ -210,7 +242,11 @@ async fn reserve_batch(State(stub): State<Stub>, Json(batch): Json<Value>) -> Re
         let first = futures_util::stream::iter([Ok(lines)]);
         return Body::from_stream(futures_util::StreamExt::chain(first, cut())).into_response();
     }
-    lines.into_response()
+    let mut response = lines.into_response();
+    if fields.is_some() {
+        response.headers_mut().insert("saga-entry-fields", "traceparent".parse().unwrap());
+    }
+    response
 }
 
 fn told(act: Act, verb: &str, reservation_id: Uuid) -> (u16, Value) {

@@ -29,6 +29,8 @@ pub(crate) struct World {
 /// A relay with a runtime of its own, so that it can die as a process does: at once, with all its tasks.
 pub(crate) struct RunningRelay {
     gate: mpsc::Receiver<Arc<Gate>>,
+    /// What an order service in its process shares with it.
+    pub(crate) hints: Hints,
     stop: CancellationToken,
     runtime: Option<tokio::runtime::Runtime>,
     serving: Option<JoinHandle<()>>,
@@ -84,16 +86,19 @@ impl World {
         let (url, stop) = (self.db.url.clone(), CancellationToken::new());
         let stopped = stop.clone();
         let (tell, gate) = mpsc::channel();
+        let hints = Hints::default();
+        let shared = hints.clone();
         let serving = runtime.spawn(async move {
-            let pool = schema_pg::PoolConfig::new(&url, "relay");
+            let plans = schema_pg::Plans::Lookups;
+            let pool = schema_pg::PoolConfig { plans, ..schema_pg::PoolConfig::new(&url, "relay") };
             let db = schema_pg::Db::connect(&pool).await.unwrap();
             let reach = Reach::OtherProcesses;
-            let relay = Relay::new(config, db, Hints::default(), reach).unwrap();
+            let relay = Relay::new(config, db, shared, reach).unwrap();
             // Hardly anybody asks.
             let _ = tell.send(Arc::clone(relay.gate()));
             serve(relay, None, stopped).await.unwrap();
         });
-        RunningRelay { gate, stop, runtime: Some(runtime), serving: Some(serving) }
+        RunningRelay { gate, hints, stop, runtime: Some(runtime), serving: Some(serving) }
     }
 
     pub(crate) async fn saga(&self, order_id: Uuid) -> Saga {
@@ -204,7 +209,7 @@ impl Drop for RunningRelay {
     }
 }
 
-fn new_order(deadline_ms: i64) -> NewOrder {
+pub(crate) fn new_order(deadline_ms: i64) -> NewOrder {
     let id = Uuid::now_v7();
     NewOrder {
         id,
@@ -214,7 +219,8 @@ fn new_order(deadline_ms: i64) -> NewOrder {
         fingerprint: [7; 32],
         lines: vec![Line { item_id: "ps5".to_owned(), quantity: 2 }],
         metadata: None,
-        traceparent: None,
+        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
         deadline_ms,
+        first_move: None,
     }
 }

@@ -18,6 +18,7 @@ fn every_state() -> Vec<State> {
         ReleaseCause::DeadlinePassed,
         ReleaseCause::InsufficientStock,
         ReleaseCause::UnknownItem,
+        ReleaseCause::ResolvedByStaff,
     ];
     for doubt in [CERTAIN, IN_DOUBT] {
         states.push(State::Reserving { doubt });

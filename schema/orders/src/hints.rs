@@ -10,6 +10,7 @@ use sqlx::PgConnection;
 use tokio::sync::{Notify, broadcast};
 use uuid::Uuid;
 
+use crate::handoff::Handoff;
 use crate::sagas::{Move, Moved, SagaColumns};
 
 /// Batches of settled sagas a slow listener may fall behind before it is sent back to polling.
@@ -28,6 +29,8 @@ pub struct Hints {
     pub work: Arc<Notify>,
     /// Sagas that have just been stored in a state that answers a waiting request.
     pub settled: broadcast::Sender<Arc<[Settled]>>,
+    /// Where a relay in this process takes new orders with their insert.
+    pub handoff: Handoff,
 }
 
 /// What a waiting request needs to know of a saga that has settled.
@@ -58,7 +61,7 @@ impl Hints {
     /// Hints for one process.
     pub fn new() -> Self {
         let (settled, _) = broadcast::channel(SETTLED_BACKLOG_MAX);
-        Self { work: Arc::new(Notify::new()), settled }
+        Self { work: Arc::new(Notify::new()), settled, handoff: Handoff::default() }
     }
 }
 

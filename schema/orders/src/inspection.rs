@@ -7,6 +7,7 @@ mod counts;
 mod groups;
 mod keys;
 mod rows;
+mod since;
 mod walk;
 
 use chrono::{DateTime, Utc};
@@ -17,6 +18,7 @@ pub use counts::{Counted, Sample, Standings, StateCount, measure_standings};
 pub use groups::{Group, list_groups};
 pub use keys::{KeyedOrder, TENANTS_MAX, find_by_key};
 pub use rows::{Holder, SagaRow, find_saga};
+pub use since::{OrdersSince, count_orders_since};
 
 use walk::{Source, look};
 

@@ -9,6 +9,7 @@ pub mod board;
 pub mod breaker_orders;
 pub mod bulk;
 pub mod bulk_actions;
+pub mod handoff;
 pub mod health;
 pub mod hints;
 pub mod idempotency_keys;

@@ -13,6 +13,7 @@ use uuid::Uuid;
 pub use list::{OrderFilter, OrderPage, SCAN_MAX, list_orders};
 
 use crate::idempotency_keys;
+use crate::sagas::{Move, OutboxChange};
 
 /// One line of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +45,27 @@ pub struct NewOrder {
     pub traceparent: Option<String>,
     /// Milliseconds from now until the saga gives up.
     pub deadline_ms: i64,
+    /// The claim of a relay in this process, stored with the insert (see [`crate::handoff`]).
+    pub first_move: Option<Move>,
+}
+
+impl NewOrder {
+    /// The relay that owns it from the start.
+    fn owner(&self) -> Option<i64> {
+        match self.first_move.as_ref()?.outbox {
+            OutboxChange::Own { relay } => Some(relay),
+            OutboxChange::Keep
+            | OutboxChange::Wait { .. }
+            | OutboxChange::Remove
+            | OutboxChange::Add { .. } => None,
+        }
+    }
+
+    /// State and epoch: pending, or what the claim makes of it.
+    fn state_and_epoch(&self) -> (&'static str, i64) {
+        let claimed = self.first_move.as_ref().filter(|_| self.owner().is_some());
+        claimed.map_or(("pending", 0), |claim| (claim.saga.state.name(), claim.epoch))
+    }
 }
 
 /// What became of a [`NewOrder`].
@@ -137,16 +159,19 @@ async fn insert_unless_key_taken(
         orders.iter().map(|o| o.metadata.as_ref().map(Json)).collect();
     let traceparents: Vec<Option<&str>> = orders.iter().map(|o| o.traceparent.as_deref()).collect();
     let deadlines: Vec<i64> = orders.iter().map(|o| o.deadline_ms).collect();
+    let owners: Vec<Option<i64>> = orders.iter().map(NewOrder::owner).collect();
+    let (states, epochs): (Vec<&str>, Vec<i64>) =
+        orders.iter().map(NewOrder::state_and_epoch).unzip();
     let created = sqlx::query!(
         r#"
         with input as (
             select *
             from unnest(
                 $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bytea[], $6::jsonb[],
-                $7::jsonb[], $8::text[], $9::bigint[]
+                $7::jsonb[], $8::text[], $9::bigint[], $10::bigint[], $11::text[], $12::bigint[]
             ) as t (
                 id, reservation_id, tenant, key, fingerprint, lines, metadata, traceparent,
-                deadline_ms
+                deadline_ms, owner, state, epoch
             )
         ),
         -- sorted, so that two batches with the same keys wait for each other in one order only
@@ -164,16 +189,22 @@ async fn insert_unless_key_taken(
             select id, tenant, lines, metadata, traceparent from written
         ),
         new_sagas as (
-            insert into sagas (order_id, state, reservation_id, deadline_at)
-            select id, 'pending', reservation_id, now() + deadline_ms * interval '1 millisecond'
+            insert into sagas (order_id, state, reservation_id, deadline_at, version, epoch)
+            select id, state, reservation_id, now() + deadline_ms * interval '1 millisecond',
+                case when owner is null then 1 else 2 end, epoch
             from written
         ),
         first_steps as (
-            insert into saga_steps (order_id, seq, phase, event, state, epoch)
-            select id, 1, 'created', 'created', 'pending', 0 from written
+            insert into saga_steps (order_id, seq, phase, event, state, epoch, worker)
+            select id, 1, 'created', 'created', 'pending', 0, null from written
+            union all
+            -- a claim of a free saga in time, which leaves everything else as it is
+            select id, 2, 'intent', 'claimed', state, epoch, owner
+            from written
+            where owner is not null
         ),
         messages as (
-            insert into outbox (order_id) select id from written
+            insert into outbox (order_id, owner) select id, owner from written
         )
         select order_id, now() as "created_at!" from won
         "#,
@@ -186,6 +217,9 @@ async fn insert_unless_key_taken(
         &metadata as _,
         &traceparents as _,
         &deadlines,
+        &owners as _,
+        &states as _,
+        &epochs,
     )
     .fetch_all(connection)
     .await?;

@@ -272,3 +272,6 @@ pub async fn measure_depth(connection: &mut PgConnection) -> sqlx::Result<Depth>
     .fetch_one(connection)
     .await
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,7 @@ pub async fn join(
 }
 
 /// What a heartbeat found out.
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of one answer")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Beat {
     /// The member is still on the list. False: it was taken for dead and removed; it joins again.
@@ -27,6 +28,8 @@ pub struct Beat {
     pub others_stale: bool,
     /// A message waits that nobody has claimed, and that is due at once.
     pub fresh_work: bool,
+    /// Somebody holds a saga: only then can one be lost or orphaned.
+    pub any_held: bool,
     /// Milliseconds until the next waiting message is due; negative: overdue.
     pub next_due_ms: Option<i64>,
 }
@@ -52,6 +55,7 @@ pub async fn beat(
             exists (
                 select from outbox where owner is null and run_at is null
             ) as "fresh_work!",
+            exists (select from outbox where owner is not null) as "any_held!",
             (
                 select extract(epoch from min(run_at) - now()) * 1000
                 from outbox
@@ -73,6 +77,7 @@ pub async fn beat(
         member: row.member,
         others_stale: row.others_stale,
         fresh_work: row.fresh_work,
+        any_held: row.any_held,
         next_due_ms: row.next_due_ms,
     };
     Ok((beat, heard))

@@ -64,6 +64,22 @@ pub async fn load_for_update(
     }))
 }
 
+/// How far each of these sagas has come: its version is the number of its newest journal row.
+pub async fn find_versions(
+    connection: &mut PgConnection,
+    order_ids: &[Uuid],
+) -> sqlx::Result<Vec<(Uuid, i32)>> {
+    let rows = sqlx::query!(
+        "select order_id, version
+         from sagas
+         where order_id = any($1)",
+        order_ids,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.order_id, row.version)).collect())
+}
+
 /// Those of these sagas that answer a waiting request: ended, parked, or queued behind an open
 /// breaker (a saga that backs off may still make it in time). The hint is only faster.
 pub async fn find_settled(

@@ -27,6 +27,18 @@ pub struct PoolConfig {
     pub idle_in_transaction_timeout_ms: u32,
     /// How long to wait for a free connection.
     pub acquire_timeout_ms: u32,
+    /// How prepared statements are planned.
+    pub plans: Plans,
+}
+
+/// How the server plans prepared statements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plans {
+    /// As it sees fit: mostly anew for each execution, where parameters make a difference.
+    Adaptive,
+    /// Once per connection, and only as look-ups by an index: for statements that touch a bounded number
+    /// of rows. A plan that was made while a table was empty must not read all of it when it is not.
+    Lookups,
 }
 
 impl PoolConfig {
@@ -40,6 +52,7 @@ impl PoolConfig {
             lock_timeout_ms: 1_000,
             idle_in_transaction_timeout_ms: 5_000,
             acquire_timeout_ms: 3_000,
+            plans: Plans::Adaptive,
         }
     }
 
@@ -60,11 +73,20 @@ impl PoolConfig {
         if options.get_database().is_none_or(str::is_empty) {
             return Err(wrong("it names no database".to_owned()));
         }
-        Ok(options.application_name(self.application_name).options([
+        let options = options.application_name(self.application_name).options([
             ("statement_timeout", self.statement_timeout_ms),
             ("lock_timeout", self.lock_timeout_ms),
             ("idle_in_transaction_session_timeout", self.idle_in_transaction_timeout_ms),
-        ]))
+        ]);
+        Ok(match self.plans {
+            Plans::Adaptive => options,
+            Plans::Lookups => options.options([
+                ("plan_cache_mode", "force_generic_plan"),
+                ("enable_seqscan", "off"),
+                ("enable_hashjoin", "off"),
+                ("enable_mergejoin", "off"),
+            ]),
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use tracing::Instrument;
 
 use crate::classify::commit_error;
 use crate::connect::{self, ConnectError, PoolConfig};
+use crate::failpoint::{Moment, Site, strike};
 use crate::{Class, classify};
 
 /// A pool with rules. Cheap to clone.
@@ -63,6 +64,40 @@ impl Db {
         .await
     }
 
+    /// [`Db::transaction`] for what a service writes: with failpoints before it, before its commit, and
+    /// before anybody hears of it.
+    pub async fn write<T, E, F>(&self, site: Site, work: F) -> Result<T, E>
+    where
+        F: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<sqlx::Error> + Send + 'static,
+    {
+        strike(site, Moment::Before).await?;
+        let written = self.transaction(move |connection| {
+            Box::pin(async move {
+                let value = work(connection).await?;
+                strike(site, Moment::Within).await?;
+                Ok::<_, E>(value)
+            })
+        });
+        let value = written.await?;
+        strike(site, Moment::After).await.map_err(commit_error)?;
+        Ok(value)
+    }
+
+    /// [`Db::read`] for a single statement of a service that writes, and commits by itself.
+    pub async fn write_one<T, E, F>(&self, site: Site, work: F) -> Result<T, E>
+    where
+        F: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<sqlx::Error> + Send + 'static,
+    {
+        strike(site, Moment::Before).await?;
+        let value = self.read(work).await?;
+        strike(site, Moment::After).await.map_err(commit_error)?;
+        Ok(value)
+    }
+
     /// Runs `work` on one connection without a transaction: each statement stands for itself.
     pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
     where
@@ -78,9 +113,50 @@ impl Db {
         .await
     }
 
+    /// A connection to keep, for single statements that come again and again.
+    pub fn keep(&self) -> Kept {
+        Kept { pool: self.pool.clone(), connection: None }
+    }
+
     /// The pool itself: for `PgListener` and migrations only.
     pub fn pool(&self) -> &PgPool {
         &self.pool
+    }
+}
+
+/// A connection that is kept, and so needs neither the ping nor the guard that each [`Db::read`] costs:
+/// nobody else uses it, and no transaction is ever begun on it. After an error it goes back through the
+/// guard, and the next statement gets a fresh one.
+#[derive(Debug)]
+pub struct Kept {
+    pool: PgPool,
+    connection: Option<PoolConnection<Postgres>>,
+}
+
+impl Kept {
+    /// Runs `work` as [`Db::write_one`] does.
+    pub async fn write_one<T, E, F>(&mut self, site: Site, work: F) -> Result<T, E>
+    where
+        F: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<sqlx::Error> + Send + 'static,
+    {
+        strike(site, Moment::Before).await?;
+        let pool = self.pool.clone();
+        // Given away for as long as the work takes: a caller that goes away leaves nothing half read here.
+        let kept = self.connection.take();
+        let (value, connection) = shielded(async move {
+            let mut connection = match kept {
+                Some(kept) => kept,
+                None => live_connection(&pool).await?,
+            };
+            let value = work(&mut connection).await?;
+            Ok::<_, E>((value, connection))
+        })
+        .await?;
+        self.connection = Some(connection);
+        strike(site, Moment::After).await.map_err(commit_error)?;
+        Ok(value)
     }
 }
 

@@ -11,7 +11,9 @@ mod connect;
 pub mod counters;
 mod db;
 mod durability;
+pub mod failpoint;
 mod held_snapshot;
+pub mod known_bad;
 mod migrate;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -21,8 +23,8 @@ pub use batcher::{BatchConfig, BatchError, Batcher};
 pub use classify::{
     Class, CommitUnknown, classify, is_commit_unknown, is_lock_timeout, is_unique_violation,
 };
-pub use connect::{ConnectError, PoolConfig};
-pub use db::Db;
+pub use connect::{ConnectError, Plans, PoolConfig};
+pub use db::{Db, Kept};
 pub use durability::{DurabilityError, check_durability};
 pub use futures_util::future::BoxFuture;
 pub use held_snapshot::HeldSnapshot;

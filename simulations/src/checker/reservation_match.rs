@@ -74,10 +74,7 @@ pub(super) fn compare(claim: &StockClaim, reservation: Option<&Reservation>) -> 
             let detail = format!("{}, but reservation {id} is {state}", claim.state);
             faults.push(("stock-held-by-ended-order", detail));
         }
-        // Staff who resolve vouch with evidence that nothing is held; no call may ever have been made.
-        "failed" | "cancelled"
-            if reservation.is_none() && claim.last_event.as_deref() != Some("resolved") =>
-        {
+        "failed" | "cancelled" if reservation.is_none() => {
             let detail = format!("{}, but inventory never heard of reservation {id}", claim.state);
             faults.push(("late-reserve-possible", detail));
         }

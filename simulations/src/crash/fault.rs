@@ -48,6 +48,16 @@ pub enum Kind {
     Delay,
     /// Every call of inventory arrives a second time, later.
     SendAgain,
+    /// Reservations arrive when nobody waits for them any more, and their orders have been cancelled.
+    ArriveLate,
+    /// Clients get no answers: what they sent has been done.
+    SwallowFromClients,
+    /// Clients are cut off.
+    CutClients,
+    /// Every connection of the services to the databases is ended by the server.
+    CutDatabase,
+    /// Others take every connection that the server has.
+    CrowdDatabase,
 }
 
 impl fmt::Display for Kind {
@@ -61,6 +71,11 @@ impl fmt::Display for Kind {
             Self::Unreachable => f.write_str("inventory unreachable"),
             Self::Delay => f.write_str("delay answers"),
             Self::SendAgain => f.write_str("send calls again"),
+            Self::ArriveLate => f.write_str("calls arrive after a cancel"),
+            Self::SwallowFromClients => f.write_str("swallow answers to clients"),
+            Self::CutClients => f.write_str("cut clients off"),
+            Self::CutDatabase => f.write_str("cut database connections"),
+            Self::CrowdDatabase => f.write_str("too many connections"),
         }
     }
 }

@@ -28,6 +28,16 @@ pub struct Options {
     /// Faults at most; 0: as many as the time allows.
     #[arg(long, default_value_t = 0)]
     pub faults: u32,
+    /// Of the full sweep: so many cells, chosen by the seed; 0: all of them.
+    #[arg(long, default_value_t = 0)]
+    pub cells: u32,
+    /// Of the full sweep: only cells whose names hold this text, such as `.within=` or `=kill@2`.
+    #[arg(long)]
+    pub only: Option<String>,
+    /// Plant this flaw in every service (in a binary that has failpoints). Of the scenario known-bad: this
+    /// one only; of any other: see what it does.
+    #[arg(long, value_name = "FLAW")]
+    pub known_bad: Option<String>,
     /// Write the report to this file, once with .json and once with .html at its end.
     #[arg(long)]
     pub report: Option<PathBuf>,
@@ -69,8 +79,15 @@ impl Options {
         let Self { seed, orders, minutes, rate, .. } = self;
         let name = serde_json::to_value(self.scenario).expect("a name");
         let name = name.as_str().unwrap_or_default();
+        if self.scenario == Scenario::FullSweep {
+            let only = self.only.as_ref().map(|only| format!(" --only {only}")).unwrap_or_default();
+            let cells = self.cells;
+            return format!("valerix simulate run {name} --seed {seed} --cells {cells}{only}");
+        }
+        let flaw = self.known_bad.as_ref().map(|flaw| format!(" --known-bad {flaw}"));
+        let flaw = flaw.unwrap_or_default();
         format!(
-            "valerix simulate run {name} --seed {seed} --orders {orders} --minutes {minutes} --rate {rate}"
+            "valerix simulate run {name} --seed {seed} --orders {orders} --minutes {minutes} --rate {rate}{flaw}"
         )
     }
 }

@@ -1,4 +1,4 @@
-//! A TCP proxy between relay and inventory that misbehaves when told to: it refuses, delays, swallows
+//! A TCP proxy (between relay and inventory, or before an order service) that misbehaves when told to: it refuses, delays, swallows
 //! answers, cuts connections, and sends requests again later.
 //!
 //! It knows just enough of HTTP: on one connection a request is what comes before an answer comes, since
@@ -14,11 +14,13 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 const BUFFER: usize = 64 * 1024;
 /// A request longer than this is passed on and never sent again.
 const KEPT_BYTES_MAX: usize = 256 * 1024;
+/// A request of which nothing came for so long has come whole.
+const REST_WITHIN: Duration = Duration::from_millis(20);
 
 /// What the proxy does to what passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,6 +36,9 @@ pub enum Rule {
     DelayAnswers(Duration),
     /// Every request is sent again after this time.
     SendAgain(Duration),
+    /// Reservations are cut off at once and arrive after this time, when nobody waits for them any more;
+    /// releases pass.
+    ArriveLate(Duration),
 }
 
 /// A running proxy.
@@ -51,6 +56,8 @@ pub struct Counts {
     pub swallowed: AtomicU64,
     /// Answers that came late.
     pub delayed: AtomicU64,
+    /// Requests that arrived when nobody waited any more.
+    pub late: AtomicU64,
     /// Requests that were sent again.
     pub sent_again: AtomicU64,
     /// Connections refused or cut.
@@ -131,6 +138,12 @@ impl Connection {
                     0 => return Ok(()),
                     length => {
                         request.take(&asked[..length]);
+                        if let Some(delay) = self.makes_late(&request) {
+                            self.counts.late.fetch_add(1, Relaxed);
+                            request.take_rest(&mut client, &mut asked).await;
+                            tokio::spawn(send_again(self.target, request.bytes, delay));
+                            return Ok(());
+                        }
                         server.write_all(&asked[..length]).await?;
                     }
                 },
@@ -153,11 +166,26 @@ impl Connection {
         }
     }
 
+    fn makes_late(&self, request: &Request) -> Option<Duration> {
+        match *self.rule.borrow() {
+            Rule::ArriveLate(delay) => {
+                let reserves =
+                    request.bytes.starts_with(b"PUT") || request.bytes.starts_with(b"POST");
+                reserves.then_some(delay)
+            }
+            Rule::Pass
+            | Rule::Refuse
+            | Rule::SwallowAnswers
+            | Rule::DelayAnswers(_)
+            | Rule::SendAgain(_) => None,
+        }
+    }
+
     async fn lets_answer_through(&self, request: &mut Request) -> bool {
         let first_bytes = !std::mem::replace(&mut request.answered, true);
         let rule = *self.rule.borrow();
         match rule {
-            Rule::Pass => true,
+            Rule::Pass | Rule::ArriveLate(_) => true,
             Rule::Refuse => false,
             Rule::SwallowAnswers => {
                 self.counts.swallowed.fetch_add(1, Relaxed);
@@ -189,6 +217,18 @@ impl Request {
         }
         if self.bytes.len() + bytes.len() <= KEPT_BYTES_MAX {
             self.bytes.extend_from_slice(bytes);
+        }
+    }
+}
+
+impl Request {
+    /// Until nothing more comes: then it is whole.
+    async fn take_rest(&mut self, client: &mut TcpStream, asked: &mut [u8]) {
+        while let Ok(Ok(length)) = timeout(REST_WITHIN, client.read(asked)).await {
+            if length == 0 {
+                return;
+            }
+            self.take(&asked[..length]);
         }
     }
 }

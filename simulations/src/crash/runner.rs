@@ -1,17 +1,21 @@
 //! One run: a stack, a load, a nemesis, rest, and the verdict.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
 use rustix::process::{Pid, Signal as KernelSignal, kill_process};
+use schema_pg::known_bad;
 use sqlx::{Connection, PgConnection};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
+use super::database;
 use super::fault::{Fault, Kind, Target};
 use super::nemesis::Nemesis;
 use super::options::Options;
+use super::people::People;
 use super::proxy::{Proxy, Rule};
 use super::recovery::{RECOVERED_WITHIN, member_at, next_confirmed, server_answers, taken_over};
 use super::report::{FaultRecord, Report};
@@ -24,10 +28,14 @@ use crate::stack::{Layout, Signal, Stack, StackConfig, free_addresses};
 const CLIENTS: usize = 2_000;
 /// I11: after the last fault everything settles within this time.
 const SETTLES_WITHIN: Duration = Duration::from_mins(1);
+/// How long a run with a planted flaw is given to come to rest.
+const RESTS_BADLY_WITHIN: Duration = Duration::from_secs(8);
+/// So long after the fault what was held back arrives.
+const LATE_BY: Duration = Duration::from_secs(1);
 const RESTART_WITHIN: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(20);
 /// A breaker that stays open for long hides what a fault does to calls.
-const BREAKER_OPEN_MS: &str = "300";
+pub(super) const BREAKER_OPEN_MS: &str = "300";
 /// Retries per second that a relay's budget always allows, and what it may have saved up.
 const RETRY_FLOOR_PER_S: u64 = 100;
 const RETRY_SAVED: u64 = 1_000;
@@ -41,6 +49,8 @@ struct Came {
 struct Runner {
     stack: Stack,
     proxy: Proxy,
+    front_doors: Vec<Proxy>,
+    people: People,
     load: Running,
     began: Instant,
     records: Vec<FaultRecord>,
@@ -50,10 +60,25 @@ struct Runner {
 pub(super) async fn run(options: &Options, directory: &Path) -> anyhow::Result<Report> {
     let setup = options.scenario.setup();
     let (stack, proxy) = start(options, &setup, directory).await?;
-    let load = load::start(plan(options, &setup, &stack))?;
+    let mut front_doors = vec![];
+    for address in stack.order_addresses() {
+        let [front] = free_addresses()?;
+        front_doors.push(Proxy::start(front, address).await?);
+    }
+    let people = People::new(stack.order_addresses()[0])?;
+    let targets = front_doors.iter().map(Proxy::address).collect();
+    let load = load::start(plan(options, &setup, targets))?;
     let relay_starts = setup.relays as u64;
-    let mut runner =
-        Runner { stack, proxy, load, began: Instant::now(), records: vec![], relay_starts };
+    let mut runner = Runner {
+        stack,
+        proxy,
+        front_doors,
+        people,
+        load,
+        began: Instant::now(),
+        records: vec![],
+        relay_starts,
+    };
     let nemesis = Nemesis::new(setup.habits, setup.pause_ms.clone(), options.seed);
     let outcome = runner.break_things(options, nemesis).await;
     outcome
@@ -70,6 +95,8 @@ async fn start(
     let proxy = Proxy::start(front, behind).await?;
     let mut environment = vec![("BREAKER_OPEN_MS".to_owned(), BREAKER_OPEN_MS.to_owned())];
     environment.extend(options.environment.iter().cloned());
+    let flaw = options.known_bad.as_deref();
+    environment.extend(flaw.map(|flaw| (known_bad::VARIABLE.to_owned(), flaw.to_owned())));
     let stack = Stack::start(StackConfig {
         binary: options.binary()?,
         directory: directory.to_owned(),
@@ -89,8 +116,7 @@ async fn start(
 }
 
 /// Good clients, impatient ones, and ones that ask again although they know.
-fn plan(options: &Options, setup: &Setup, stack: &Stack) -> Plan {
-    let targets = stack.order_addresses();
+fn plan(options: &Options, setup: &Setup, targets: Vec<SocketAddr>) -> Plan {
     let first = targets[0];
     Plan {
         targets,
@@ -157,6 +183,19 @@ impl Runner {
             Kind::SendAgain => {
                 self.misbehave(Rule::SendAgain(Duration::from_millis(400)), fault).await
             }
+            Kind::ArriveLate => self.arrive_late(fault).await,
+            Kind::SwallowFromClients => self.shut_out(Rule::SwallowAnswers, fault).await,
+            Kind::CutClients => self.shut_out(Rule::Refuse, fault).await,
+            Kind::CutDatabase => {
+                database::cut_sessions(&self.stack.orders_url()).await?;
+                let recovered = next_confirmed(&self.load, Instant::now()).await;
+                Ok(Came { target: "postgres".to_owned(), recovered })
+            }
+            Kind::CrowdDatabase => {
+                let taken = database::crowd(&self.stack.orders_url(), fault.lasts).await?;
+                let recovered = next_confirmed(&self.load, Instant::now()).await;
+                Ok(Came { target: format!("postgres, {taken} taken"), recovered })
+            }
         }
     }
 
@@ -177,16 +216,22 @@ impl Runner {
         let member = if target == Target::Relay { self.member(&name).await? } else { None };
         let killed = Instant::now();
         self.stack.process_mut(&name)?.kill().await?;
+        // Watched while it is started again: the others do not wait for that.
+        let orders_url = self.stack.orders_url();
+        let takeover = tokio::spawn(async move {
+            match member {
+                Some(member) => taken_over(&orders_url, member, killed).await,
+                None => Ok(None),
+            }
+        });
         sleep(fault.lasts).await;
         let process = self.stack.process_mut(&name)?;
         process.start().await?;
         process.wait_ready(RECOVERED_WITHIN).await?;
-        let recovered = match (target, member) {
-            (Target::Relay, Some(member)) => {
-                self.relay_starts += 1;
-                taken_over(&self.stack.orders_url(), member, killed).await?
-            }
-            _ => next_confirmed(&self.load, killed).await,
+        self.relay_starts += u64::from(target == Target::Relay);
+        let recovered = match takeover.await?? {
+            None if member.is_none() => next_confirmed(&self.load, killed).await,
+            known => known,
         };
         Ok(Came { target: name, recovered })
     }
@@ -250,15 +295,39 @@ impl Runner {
         Ok(Came { target: "the way to inventory".to_owned(), recovered })
     }
 
+    /// Orders are taken, cancelled and released while their reservations are still on the way.
+    async fn arrive_late(&mut self, fault: Fault) -> anyhow::Result<Came> {
+        self.proxy.set(Rule::ArriveLate(fault.lasts + LATE_BY));
+        let began = Instant::now();
+        self.people.place_and_cancel().await?;
+        sleep(fault.lasts.saturating_sub(began.elapsed())).await;
+        self.proxy.set(Rule::Pass);
+        let recovered = next_confirmed(&self.load, Instant::now()).await;
+        Ok(Came { target: "the way to inventory".to_owned(), recovered })
+    }
+
+    /// Recovery counts from the end of the fault.
+    async fn shut_out(&mut self, rule: Rule, fault: Fault) -> anyhow::Result<Came> {
+        self.front_doors.iter().for_each(|door| door.set(rule));
+        sleep(fault.lasts).await;
+        self.front_doors.iter().for_each(|door| door.set(Rule::Pass));
+        let recovered = next_confirmed(&self.load, Instant::now()).await;
+        Ok(Came { target: "the way to the order services".to_owned(), recovered })
+    }
+
     async fn finish(mut self, options: &Options) -> anyhow::Result<Report> {
         let faults_ended_at = chrono::Utc::now();
         let load = self.load;
         let results = spawn_blocking(move || load.finish()).await?;
         self.stack.check_all_running()?;
         let (orders_url, inventory_url) = (self.stack.orders_url(), self.stack.inventory_url());
-        let rested = wait_rest(&orders_url).await?;
-        let floor = (self.began.elapsed().as_secs() * RETRY_FLOOR_PER_S + RETRY_SAVED)
-            * self.relay_starts.max(1);
+        let longest = match options.known_bad {
+            // Such a run may never come to rest, and need not.
+            Some(_) => RESTS_BADLY_WITHIN,
+            None => SETTLES_WITHIN + SETTLES_WITHIN,
+        };
+        let rested = wait_rest(&orders_url, longest).await?;
+        let floor = retry_floor(self.began.elapsed(), self.relay_starts);
         let evidence = Evidence {
             ledgers: vec![&results.ledger],
             settling: Some(Settling { faults_ended_at, within: SETTLES_WITHIN }),
@@ -273,13 +342,18 @@ impl Runner {
     }
 }
 
+/// Retries that the budgets of all relays together allow beyond the share.
+pub(super) fn retry_floor(elapsed: Duration, relay_starts: u64) -> u64 {
+    (elapsed.as_secs() * RETRY_FLOOR_PER_S + RETRY_SAVED) * relay_starts.max(1)
+}
+
 /// Waits until no work is left, and a little longer than everything may take; the checker says what is
 /// left then.
-async fn wait_rest(orders_url: &str) -> anyhow::Result<Duration> {
+async fn wait_rest(orders_url: &str, longest: Duration) -> anyhow::Result<Duration> {
     let mut connection = PgConnection::connect(orders_url).await?;
     let began = Instant::now();
     while schema_orders::outbox::measure_depth(&mut connection).await?.messages > 0 {
-        if began.elapsed() > SETTLES_WITHIN + SETTLES_WITHIN {
+        if began.elapsed() > longest {
             break;
         }
         sleep(POLL).await;

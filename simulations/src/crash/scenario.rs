@@ -5,7 +5,8 @@ use std::ops::RangeInclusive;
 use serde::Serialize;
 
 use super::fault::Kind::{
-    Delay, Freeze, Kill, KillPostgres, Restart, SendAgain, SwallowAnswers, Unreachable,
+    ArriveLate, CrowdDatabase, CutClients, CutDatabase, Delay, Freeze, Kill, KillPostgres, Restart,
+    SendAgain, SwallowAnswers, SwallowFromClients, Unreachable,
 };
 use super::fault::Target::{InventoryApi, OrderApi, Relay};
 use super::nemesis::Habit;
@@ -30,8 +31,18 @@ pub enum Scenario {
     RetryStorm,
     /// Calls arrive twice, and late
     LateAndDuplicated,
+    /// Nobody can rely on a connection: clients, services and databases are cut off from each other
+    BrokenLines,
+    /// Others take every connection that Postgres has
+    TooManyConnections,
+    /// Four relays, a kill about every second, of every process and of Postgres: for a long run
+    KillStorm,
     /// All of it at once, against every process
     Everything,
+    /// Every known flaw, planted one by one: each must be found (in a binary that has failpoints)
+    KnownBad,
+    /// Every failpoint, each of its actions, first and second hit (in a binary that has failpoints)
+    FullSweep,
 }
 
 /// How a scenario is set up.
@@ -73,12 +84,27 @@ static FLAPPING: [Habit; 3] = [
     habit(SwallowAnswers, 2, 200..=1_500),
     habit(Delay, 1, 1_000..=4_000),
 ];
-static DUPLICATES: [Habit; 3] = [
+static DUPLICATES: [Habit; 4] = [
+    habit(ArriveLate, 2, 500..=1_500),
     habit(SendAgain, 3, 1_000..=4_000),
     habit(Delay, 1, 1_000..=3_000),
     habit(SwallowAnswers, 1, 200..=1_000),
 ];
-static EVERYTHING: [Habit; 11] = [
+static LINES: [Habit; 5] = [
+    habit(SwallowFromClients, 2, 200..=1_000),
+    habit(CutClients, 2, 100..=1_000),
+    habit(CutDatabase, 3, 0..=0),
+    habit(SwallowAnswers, 1, 200..=1_000),
+    habit(Unreachable, 1, 200..=1_000),
+];
+static CROWD: [Habit; 1] = [habit(CrowdDatabase, 1, 1_000..=4_000)];
+static KILLS: [Habit; 4] = [
+    habit(Kill(Relay), 6, 0..=400),
+    habit(Kill(OrderApi), 3, 0..=200),
+    habit(Kill(InventoryApi), 3, 0..=200),
+    habit(KillPostgres, 2, 0..=0),
+];
+static EVERYTHING: [Habit; 16] = [
     habit(Kill(Relay), 4, 0..=800),
     habit(Kill(OrderApi), 3, 0..=500),
     habit(Kill(InventoryApi), 3, 0..=1_000),
@@ -90,6 +116,11 @@ static EVERYTHING: [Habit; 11] = [
     habit(SwallowAnswers, 3, 100..=1_000),
     habit(Unreachable, 1, 200..=2_000),
     habit(SendAgain, 1, 500..=2_000),
+    habit(ArriveLate, 1, 500..=1_500),
+    habit(SwallowFromClients, 1, 200..=1_000),
+    habit(CutClients, 1, 100..=500),
+    habit(CutDatabase, 1, 0..=0),
+    habit(CrowdDatabase, 1, 500..=2_000),
 ];
 
 impl Scenario {
@@ -115,7 +146,14 @@ impl Scenario {
             Self::RollingRestart => Setup { order_apis: 2, habits: &UPGRADE, ..usual },
             Self::RetryStorm => Setup { habits: &FLAPPING, ..usual },
             Self::LateAndDuplicated => Setup { stock_share: 0.9, habits: &DUPLICATES, ..usual },
-            Self::Everything => Setup { order_apis: 2, stock_share: 0.9, ..usual },
+            Self::BrokenLines => Setup { habits: &LINES, ..usual },
+            Self::TooManyConnections => Setup { habits: &CROWD, ..usual },
+            Self::KillStorm => {
+                Setup { order_apis: 2, relays: 4, habits: &KILLS, pause_ms: 0..=200, ..usual }
+            }
+            Self::Everything | Self::FullSweep | Self::KnownBad => {
+                Setup { order_apis: 2, stock_share: 0.9, ..usual }
+            }
         }
     }
 }

@@ -82,21 +82,26 @@ pub(super) fn submit(world: &mut World, index: u16) {
         world.put(world.now_ms + delay_ms, Event::Submit(index));
     }
     // The id is made before the commit, and a commit may take its time: ids come out of order.
-    let order = new_order(world, index);
+    let mut order = new_order(world, index);
+    let taken = relay::take_in(world, index, &mut order);
     let slow = world.dice.percent(source, Use::Delay, 10);
     let delay_ms = world.dice.between(source, Use::Delay, 0, if slow { 1_500 } else { 5 });
     world.put(world.now_ms + delay_ms, Event::Insert(world.inserts.len() as u32));
-    world.inserts.push((index, order));
+    world.inserts.push((index, order, taken));
 }
 
 /// The order is written, and the customer answered.
 pub(super) fn insert(world: &mut World, number: u32) {
-    let (index, order) = world.inserts[number as usize].clone();
+    let (index, order, taken) = world.inserts[number as usize].clone();
     let (source, id) = (Source::Order(index), order.id);
     let late = order.clone();
     let inserted = world.transact(source, Moment::Submit, &[], |store| store.insert_order(order));
     let written = world.store.keys.get(&world.customers[usize::from(index)].key).map(|key| key.1);
     remember(world, index, written);
+    if let Some(taken) = taken {
+        let is_written = inserted.map(|inserted| inserted == Insertion::Created).ok();
+        relay::written(world, index, taken, is_written);
+    }
     match inserted {
         Ok(Insertion::Created) => acknowledge(world, index, id, "created"),
         Ok(Insertion::Replayed(id)) => acknowledge(world, index, id, "replayed"),
@@ -232,6 +237,7 @@ fn new_order(world: &mut World, index: u16) -> NewOrder {
         fingerprint: customer.fingerprint,
         lines: customer.lines.clone(),
         deadline_ms: customer.deadline_ms,
+        first_move: None,
     }
 }
 

@@ -45,6 +45,10 @@ impl Gate {
         self.breaker.admissible(now_ms)
     }
 
+    pub(super) fn is_free(&mut self, now_ms: u64) -> bool {
+        self.drain.is_none() && self.breaker.statistics(now_ms).state == BreakerState::Closed
+    }
+
     pub(super) fn refusal(&mut self, now_ms: u64) -> Option<Refusal> {
         if self.breaker.statistics(now_ms).state == BreakerState::Closed {
             return None;

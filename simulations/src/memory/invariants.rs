@@ -6,8 +6,10 @@
 mod journal;
 mod tables;
 
-pub(super) use journal::check_journals;
+pub(crate) use journal::check_journals;
 pub(super) use tables::{check_late_reserves, check_tables};
+#[cfg(test)]
+pub(crate) use tables::{check_sagas, is_conserved};
 
 /// A rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -10,26 +10,26 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct Inventory {
-    pub(super) warehouse: Warehouse,
+pub(crate) struct Inventory {
+    pub(crate) warehouse: Warehouse,
     /// Whose each reservation is.
-    pub(super) owners: BTreeMap<Uuid, Uuid>,
+    pub(crate) owners: BTreeMap<Uuid, Uuid>,
     /// What was there at first and what came in, by item.
-    pub(super) supplied: BTreeMap<String, i64>,
+    pub(crate) supplied: BTreeMap<String, i64>,
     /// What the ledger sums up to, by item: promised.
-    pub(super) ledger: BTreeMap<String, i64>,
+    pub(crate) ledger: BTreeMap<String, i64>,
     newest: BTreeMap<Uuid, i64>,
-    pub(super) known_bad: Option<KnownBad>,
-    pub(super) broken: Vec<Broken>,
+    pub(crate) known_bad: Option<KnownBad>,
+    pub(crate) broken: Vec<Broken>,
 }
 
 /// The name of an item.
-pub(super) fn item(index: usize) -> String {
+pub(crate) fn item(index: usize) -> String {
     format!("item-{index}")
 }
 
 impl Inventory {
-    pub(super) fn open(stock: &[i64], known_bad: Option<KnownBad>) -> Inventory {
+    pub(crate) fn open(stock: &[i64], known_bad: Option<KnownBad>) -> Inventory {
         let mut inventory = Inventory { known_bad, ..Inventory::default() };
         for (index, &units) in stock.iter().enumerate() {
             inventory.supply(index, units);
@@ -38,14 +38,14 @@ impl Inventory {
     }
 
     /// Units come in.
-    pub(super) fn supply(&mut self, index: usize, units: i64) {
+    pub(crate) fn supply(&mut self, index: usize, units: i64) {
         let level = self.warehouse.stock.entry(item(index)).or_default();
         level.on_hand += units;
         *self.supplied.entry(item(index)).or_insert(0) += units;
     }
 
     /// One transaction. `order_ids` says whose each command is.
-    pub(super) fn execute(&mut self, commands: &[Command], order_ids: &[Uuid]) -> Vec<Answer> {
+    pub(crate) fn execute(&mut self, commands: &[Command], order_ids: &[Uuid]) -> Vec<Answer> {
         for (command, &order_id) in commands.iter().zip(order_ids) {
             self.owners.insert(command.reservation_id(), order_id);
         }
@@ -53,17 +53,17 @@ impl Inventory {
     }
 
     /// Whether this reservation holds stock.
-    pub(super) fn holds(&self, reservation_id: Uuid) -> bool {
+    pub(crate) fn holds(&self, reservation_id: Uuid) -> bool {
         self.row(reservation_id)
             .is_some_and(|row| matches!(row.state, State::Held | State::Committed))
     }
 
-    pub(super) fn row(&self, reservation_id: Uuid) -> Option<&Row> {
+    pub(crate) fn row(&self, reservation_id: Uuid) -> Option<&Row> {
         self.warehouse.rows.get(&reservation_id)
     }
 
     /// An order's reservations that hold stock.
-    pub(super) fn live(&self, order_id: Uuid) -> Vec<&Row> {
+    pub(crate) fn live(&self, order_id: Uuid) -> Vec<&Row> {
         let ours = self.owners.iter().filter(|&(_, &owner)| owner == order_id);
         ours.filter(|&(&id, _)| self.holds(id)).filter_map(|(&id, _)| self.row(id)).collect()
     }

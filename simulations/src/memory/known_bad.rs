@@ -77,7 +77,7 @@ pub enum KnownBad {
     DeadlineWithoutRelease,
     /// Staff's retry of a saga in doubt mints a new reservation id.
     RetryOfParkedMintsNewId,
-    /// Staff may resolve to "no stock is held" because inventory knows of no reservation.
+    /// A saga ends as soon as staff sees no stock held for it, without a release.
     AbsenceIsEvidence,
     /// Staff's retry adds an outbox message where there is one.
     RetryAddsMessage,

@@ -6,6 +6,7 @@ mod flaws;
 mod life;
 mod look;
 mod outcomes;
+mod take_in;
 
 use super::gate::Gate;
 use super::wire::RequestId;
@@ -46,6 +47,7 @@ pub(super) struct Memory {
 }
 
 /// Its loop's own state.
+#[expect(clippy::struct_excessive_bools, reason = "each is something to remember of its own")]
 #[derive(Debug, Default)]
 pub(super) struct Looks {
     pub(super) beats: u64,
@@ -53,6 +55,8 @@ pub(super) struct Looks {
     pub(super) beat_at_ms: u64,
     pub(super) beat_handled: u64,
     pub(super) sweep_at_ms: u64,
+    /// A commit got no answer: what is held without knowing is looked for.
+    pub(super) unsure: bool,
     pub(super) full_scan_at_ms: u64,
     pub(super) floor: Uuid,
     pub(super) at_ms: Option<u64>,
@@ -135,3 +139,4 @@ pub(super) use drive::{call, drive, end_request, give_up, hear};
 pub(super) use life::{beat, hand_over, leave, stop};
 pub(super) use look::{look, wake_any};
 pub(super) use outcomes::store;
+pub(super) use take_in::{Taken, take_in, written};

@@ -50,7 +50,7 @@ pub fn run_seed(seed: u64, only: Option<BTreeSet<FaultId>>, known_bad: Option<Kn
     }
     if world.broken.is_empty() {
         check_tables(&mut world);
-        check_journals(&mut world);
+        world.broken.append(&mut check_journals(&world.store));
         check_late_reserves(&mut world);
     }
     report(seed, world, settled_after_ms)

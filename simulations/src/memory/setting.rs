@@ -23,6 +23,8 @@ pub(super) struct Setting {
     pub(super) claim_max: usize,
     pub(super) in_flight_max: usize,
     pub(super) batches: bool,
+    /// Relays claim new orders with their insert.
+    pub(super) handoff: bool,
     pub(super) breaker: BreakerConfig,
     pub(super) planned: Vec<Planned>,
     pub(super) staff_at_ms: Vec<u64>,
@@ -69,7 +71,7 @@ impl Setting {
         let until_ms = between(dice, 4_000, 25_000);
         let items = between(dice, 1, 3) as usize;
         let relays = between(dice, 1, 3) as u16;
-        Setting {
+        let setting = Setting {
             customers: between(dice, 1, 6) as u16,
             relays,
             stock: (0..items).map(|_| between(dice, 0, 4) as i64).collect(),
@@ -79,11 +81,13 @@ impl Setting {
             claim_max: between(dice, 1, 4) as usize,
             in_flight_max: between(dice, 1, 6) as usize,
             batches: chance(dice, 50),
+            handoff: false,
             breaker: draw_breaker(dice),
             planned: draw_planned(dice, until_ms, relays),
             staff_at_ms: (0..between(dice, 0, 4)).map(|_| between(dice, 0, until_ms)).collect(),
             faults: draw_faults(dice, until_ms),
-        }
+        };
+        Setting { handoff: chance(dice, 50), ..setting }
     }
 }
 

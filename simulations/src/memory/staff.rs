@@ -9,7 +9,8 @@ use super::queue::Event;
 use super::relay;
 use super::trace::Happened;
 use super::world::{World, order_of};
-use saga::{CancelledBy, Event as SagaEvent, Finding, State, Transition, plan, transition};
+use saga::{CancelledBy, Event as SagaEvent, FailReason, Finding, State, Transition};
+use saga::{plan, transition};
 use schema_inventory::State as Held;
 use schema_orders::sagas::{LoadedSaga, Move, OutboxChange};
 use uuid::Uuid;
@@ -75,9 +76,8 @@ pub(super) fn act(world: &mut World, index: u16) {
         let delay_ms = world.dice.between(source, Use::Delay, 0, 300);
         return world.put(world.now_ms + delay_ms, Event::Staff(index));
     };
-    if let Some(event) = event_of(world, order_id, verb, &seen) {
-        store(world, &seen, event);
-    }
+    let event = event_of(world, order_id, verb, &seen);
+    store(world, &seen, event);
 }
 
 /// After the storm: what is parked is tried again. Returns whether there was anything.
@@ -99,28 +99,27 @@ pub(super) fn look_after_parked(world: &mut World) -> bool {
     !parked.is_empty()
 }
 
-fn event_of(world: &mut World, order_id: Uuid, verb: Verb, seen: &LoadedSaga) -> Option<SagaEvent> {
-    Some(match verb {
+fn event_of(world: &mut World, order_id: Uuid, verb: Verb, seen: &LoadedSaga) -> SagaEvent {
+    match verb {
         Verb::Retry => SagaEvent::RetryRequested { reservation_id: world.mint(order_of(order_id)) },
         Verb::Cancel => SagaEvent::CancelRequested { by: CancelledBy::Staff },
-        Verb::Resolve => SagaEvent::Resolved { finding: evidence(world, seen)? },
-    })
+        Verb::Resolve => SagaEvent::Resolved { finding: evidence(world, seen) },
+    }
 }
 
-/// What inventory shows. That it knows of nothing is no evidence: a reserve may be on its way.
-fn evidence(world: &World, seen: &LoadedSaga) -> Option<Finding> {
+/// What inventory shows. Where it knows of nothing a reserve may be on its way: the release refuses it.
+fn evidence(world: &World, seen: &LoadedSaga) -> Finding {
     let row = world.inventory.row(seen.saga.reservation_id);
     match row.map(|row| row.state) {
-        Some(Held::Held | Held::Committed) => Some(Finding::StockHeld),
-        Some(Held::Released | Held::Rejected) => Some(Finding::StockNotHeld),
-        None => world.is(KnownBad::AbsenceIsEvidence).then_some(Finding::StockNotHeld),
+        Some(Held::Held | Held::Committed) => Finding::StockHeld,
+        Some(Held::Released | Held::Rejected) | None => Finding::StockNotHeld,
     }
 }
 
 fn store(world: &mut World, seen: &LoadedSaga, event: SagaEvent) {
     let order = order_of(seen.order_id);
     let name = event.name();
-    let Ok(Transition::Moved(mut saga, effects)) = transition(&plan::ORDER, &seen.saga, &event)
+    let Ok(Transition::Moved(mut saga, mut effects)) = transition(&plan::ORDER, &seen.saga, &event)
     else {
         return world.trace.note(world.now_ms, Happened::Acted(order, name, "does not apply"));
     };
@@ -129,6 +128,11 @@ fn store(world: &mut World, seen: &LoadedSaga, event: SagaEvent) {
         && saga.state.doubt().is_in_doubt()
     {
         saga.reservation_id = reservation_id;
+    }
+    let not_held = SagaEvent::Resolved { finding: Finding::StockNotHeld };
+    if event == not_held && world.is(KnownBad::AbsenceIsEvidence) {
+        saga.state = State::Failed { reason: FailReason::ResolvedByStaff };
+        effects.clear();
     }
     let mut decided = seen.moved(saga, event, &effects, RENEWED_MS);
     if world.is(KnownBad::RetryAddsMessage) && matches!(event, SagaEvent::RetryRequested { .. }) {

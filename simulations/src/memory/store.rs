@@ -9,79 +9,81 @@ use super::known_bad::KnownBad;
 use chrono::{DateTime, Utc};
 use saga::{Event, Saga};
 use schema_orders::orders::Line;
-use schema_orders::sagas::LoadedSaga;
+use schema_orders::sagas::{LoadedSaga, Move};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-pub(super) use moves::Broken;
+pub(crate) use moves::Broken;
 
 /// All tables.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Store {
+pub(crate) struct Store {
     /// Milliseconds since 1970 by the database's clock.
-    pub(super) now_ms: i64,
-    pub(super) orders: BTreeMap<Uuid, Vec<Line>>,
-    pub(super) keys: BTreeMap<u16, (u64, Uuid)>,
-    pub(super) sagas: BTreeMap<Uuid, SagaRow>,
-    pub(super) steps: BTreeMap<Uuid, Vec<StepRow>>,
+    pub(crate) now_ms: i64,
+    pub(crate) orders: BTreeMap<Uuid, Vec<Line>>,
+    pub(crate) keys: BTreeMap<u16, (u64, Uuid)>,
+    pub(crate) sagas: BTreeMap<Uuid, SagaRow>,
+    pub(crate) steps: BTreeMap<Uuid, Vec<StepRow>>,
     /// What each saga's first call is keyed by: no event says so.
-    pub(super) first_reservations: BTreeMap<Uuid, Uuid>,
-    pub(super) outbox: BTreeMap<Uuid, Message>,
-    pub(super) relays: BTreeMap<i64, i64>,
-    pub(super) relays_ever: i64,
-    pub(super) known_bad: Option<KnownBad>,
+    pub(crate) first_reservations: BTreeMap<Uuid, Uuid>,
+    pub(crate) outbox: BTreeMap<Uuid, Message>,
+    pub(crate) relays: BTreeMap<i64, i64>,
+    pub(crate) relays_ever: i64,
+    pub(crate) known_bad: Option<KnownBad>,
     /// Rules that a write itself broke.
-    pub(super) broken: Vec<Broken>,
+    pub(crate) broken: Vec<Broken>,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SagaRow {
-    pub(super) saga: Saga,
-    pub(super) version: i32,
-    pub(super) epoch: i64,
-    pub(super) deadline_ms: i64,
+pub(crate) struct SagaRow {
+    pub(crate) saga: Saga,
+    pub(crate) version: i32,
+    pub(crate) epoch: i64,
+    pub(crate) deadline_ms: i64,
 }
 
 /// A journal row; the first one, of the creation, has no event.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct StepRow {
-    pub(super) seq: i32,
-    pub(super) event: Option<Event>,
-    pub(super) epoch: i64,
+pub(crate) struct StepRow {
+    pub(crate) seq: i32,
+    pub(crate) event: Option<Event>,
+    pub(crate) epoch: i64,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Message {
-    pub(super) owner: Option<i64>,
-    pub(super) run_at_ms: Option<i64>,
+pub(crate) struct Message {
+    pub(crate) owner: Option<i64>,
+    pub(crate) run_at_ms: Option<i64>,
 }
 
 /// An order to be written.
 #[derive(Debug, Clone)]
-pub(super) struct NewOrder {
-    pub(super) id: Uuid,
-    pub(super) reservation_id: Uuid,
-    pub(super) key: u16,
-    pub(super) fingerprint: u64,
-    pub(super) lines: Vec<Line>,
-    pub(super) deadline_ms: i64,
+pub(crate) struct NewOrder {
+    pub(crate) id: Uuid,
+    pub(crate) reservation_id: Uuid,
+    pub(crate) key: u16,
+    pub(crate) fingerprint: u64,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) deadline_ms: i64,
+    /// A relay's claim, stored with it.
+    pub(crate) first_move: Option<Move>,
 }
 
 /// What became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Insertion {
+pub(crate) enum Insertion {
     Created,
     Replayed(Uuid),
     KeyReused,
 }
 
 impl Store {
-    pub(super) fn is(&self, known_bad: KnownBad) -> bool {
+    pub(crate) fn is(&self, known_bad: KnownBad) -> bool {
         self.known_bad == Some(known_bad)
     }
 
     /// Order, key, saga, first journal row and outbox message; a known key writes nothing.
-    pub(super) fn insert_order(&mut self, order: NewOrder) -> Insertion {
+    pub(crate) fn insert_order(&mut self, order: NewOrder) -> Insertion {
         if let Some(&(fingerprint, order_id)) = self.keys.get(&order.key)
             && !self.is(KnownBad::KeyOutsideTransaction)
         {
@@ -97,11 +99,15 @@ impl Store {
         self.sagas.insert(id, SagaRow { saga, version: 1, epoch: 0, deadline_ms });
         self.steps.insert(id, vec![StepRow { seq: 1, event: None, epoch: 0 }]);
         self.outbox.insert(id, Message { owner: None, run_at_ms: None });
+        // The product writes the same rows in one statement.
+        if let Some(claim) = order.first_move {
+            self.store_moves(&[claim]);
+        }
         Insertion::Created
     }
 
     /// One saga, as a decision needs it.
-    pub(super) fn load(&self, order_id: Uuid) -> Option<LoadedSaga> {
+    pub(crate) fn load(&self, order_id: Uuid) -> Option<LoadedSaga> {
         let row = self.sagas.get(&order_id)?;
         Some(LoadedSaga {
             order_id,
@@ -116,3 +122,6 @@ impl Store {
 fn at(ms: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(ms).expect("simulated time is bounded")
 }
+
+#[cfg(test)]
+mod tests;

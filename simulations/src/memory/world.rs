@@ -10,7 +10,7 @@ use super::inventory::Inventory;
 use super::known_bad::KnownBad;
 use super::network::{self, Letter};
 use super::queue::{Event, Queue, Step};
-use super::relay::{self, Memory, Relay};
+use super::relay::{self, Memory, Relay, Taken};
 use super::setting::Setting;
 use super::staff::{self, Plan};
 use super::store::{Broken, NewOrder, Store};
@@ -43,7 +43,7 @@ pub(super) struct World {
     pub(super) customers: Vec<Customer>,
     pub(super) plans: Vec<Plan>,
     /// Orders on their way to the database, and whose they are.
-    pub(super) inserts: Vec<(u16, NewOrder)>,
+    pub(super) inserts: Vec<(u16, NewOrder, Option<Taken>)>,
     pub(super) requests: Vec<Request>,
     pub(super) letters: Vec<Letter>,
     pub(super) known_bad: Option<KnownBad>,

@@ -73,7 +73,7 @@ pub enum KnownBad {
     AnswersMatchedByOrder,
     /// Staff's retry of a saga in doubt mints a new reservation id.
     RetryOfParkedMintsNewId,
-    /// Staff may resolve to "no stock is held" because inventory knows of no reservation.
+    /// A saga ends as soon as staff sees no stock held for it, without a release.
     AbsenceIsEvidence,
     /// Waiting for the breaker forgets that an earlier call's outcome is unknown.
     DoubtForgotten,

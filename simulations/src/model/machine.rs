@@ -167,7 +167,9 @@ impl From<ReleaseCause> for Cause {
             // The other two need a second step, which fails as a passed deadline does.
             ReleaseCause::DeadlinePassed
             | ReleaseCause::InsufficientStock
-            | ReleaseCause::UnknownItem => Cause::Deadline,
+            | ReleaseCause::UnknownItem
+            // It ends as failed, and why is not kept.
+            | ReleaseCause::ResolvedByStaff => Cause::Deadline,
         }
     }
 }

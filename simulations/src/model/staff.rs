@@ -3,7 +3,7 @@
 use super::config::{Config, RESERVATIONS_MAX};
 use super::known_bad::KnownBad;
 use super::machine::reservation_id;
-use super::orders::{act, mint_reservation};
+use super::orders::{act, mint_reservation, settle};
 use super::world::{Order, Row, State, World};
 use saga::{CancelledBy, Event, Finding};
 
@@ -16,7 +16,7 @@ pub enum Repair {
     Cancel,
     /// Inventory shows the stock held for a parked saga.
     FoundHeld,
-    /// Inventory shows that no stock is held for a parked saga, and that none can be later.
+    /// Inventory shows no stock held for a parked saga.
     FoundNotHeld,
 }
 
@@ -25,8 +25,8 @@ impl Repair {
         [Repair::Retry, Repair::Cancel, Repair::FoundHeld, Repair::FoundNotHeld];
 }
 
-/// Whether it makes sense, and whether the evidence allows it.
-pub(super) fn applies(config: &Config, order: &Order, repair: Repair) -> bool {
+/// Whether it makes sense, and whether what inventory shows allows it.
+pub(super) fn applies(order: &Order, repair: Repair) -> bool {
     let row = order.reservations[usize::from(order.reservation)].row;
     let last_id = usize::from(order.reservation) + 1 == RESERVATIONS_MAX;
     match (order.state, repair) {
@@ -36,12 +36,8 @@ pub(super) fn applies(config: &Config, order: &Order, repair: Repair) -> bool {
         }
         (state, Repair::Cancel) => !state.is_final() && state != State::Absent,
         (State::Parked { cause: None, .. }, Repair::FoundHeld) => row == Row::Held,
-        // That nothing is there proves nothing, a reserve may be on its way: what counts as evidence
-        // is a tombstone or a stored rejection, which refuse it when it comes.
-        (State::Parked { .. }, Repair::FoundNotHeld) => {
-            let believes = config.is(KnownBad::AbsenceIsEvidence) && row == Row::Absent;
-            matches!(row, Row::Released | Row::Rejected) || believes
-        }
+        // That nothing is there proves nothing, a reserve may be on its way: what follows is a release.
+        (State::Parked { .. }, Repair::FoundNotHeld) => row != Row::Held,
         _ => false,
     }
 }
@@ -57,6 +53,11 @@ pub(super) fn repair(config: &Config, world: &mut World, order: u8, repair: Repa
         Repair::FoundHeld => Event::Resolved { finding: Finding::StockHeld },
         Repair::FoundNotHeld => Event::Resolved { finding: Finding::StockNotHeld },
     };
+    if repair == Repair::FoundNotHeld && config.is(KnownBad::AbsenceIsEvidence) {
+        let row = &mut world.orders[usize::from(order)];
+        row.epoch += 1;
+        return settle(row, State::Failed);
+    }
     act(world, order, &event);
     if parked && repair == Repair::Retry && config.is(KnownBad::RetryOfParkedMintsNewId) {
         mint_reservation(world, order);

@@ -17,6 +17,10 @@ pub enum Action {
     Submit(u8),
     /// Fault: it is committed, and the answer is lost.
     SubmitUnanswered(u8),
+    /// The order is sent, and a relay in the same process claims it with its insert.
+    SubmitClaimed(u8, u8),
+    /// Fault: order and claim are committed, and neither customer nor relay learn of it.
+    SubmitClaimedUnanswered(u8, u8),
     /// Fault: nothing was committed, and no answer came.
     SubmitLost(u8),
     /// The customer cancels.
@@ -68,6 +72,7 @@ impl Action {
     fn is_fault(self, config: &Config, world: &World) -> bool {
         match self {
             Action::SubmitUnanswered(_)
+            | Action::SubmitClaimedUnanswered(..)
             | Action::SubmitLost(_)
             | Action::ClaimUnanswered(..)
             | Action::Lose(_)
@@ -83,6 +88,7 @@ impl Action {
                 .is_some_and(|call| world.network.carries(call)),
             Action::Crash(relay) => !holds_poison(config, world, relay),
             Action::Submit(_)
+            | Action::SubmitClaimed(..)
             | Action::Cancel(_)
             | Action::DeadlinePasses(_)
             | Action::Claim(..)
@@ -140,6 +146,7 @@ fn order_actions(config: &Config, world: &World, order: u8, actions: &mut Vec<Ac
         actions.push(Action::SubmitUnanswered(order));
         if row.state == State::Absent {
             actions.push(Action::SubmitLost(order));
+            submit_claimed(config, world, order, actions);
         }
     }
     let asks = row.cancel == Cancel::NotAsked && row.acknowledged && !row.state.is_final();
@@ -151,8 +158,22 @@ fn order_actions(config: &Config, world: &World, order: u8, actions: &mut Vec<Ac
         actions.push(Action::DeadlinePasses(order));
     }
     if world.staff_left > 0 {
-        let repairs = Repair::ALL.into_iter().filter(|&repair| staff::applies(config, row, repair));
+        let repairs = Repair::ALL.into_iter().filter(|&repair| staff::applies(row, repair));
         actions.extend(repairs.map(|repair| Action::Repair(order, repair)));
+    }
+}
+
+/// A relay that is busy here stands for one that holds as much as it may.
+fn submit_claimed(config: &Config, world: &World, order: u8, actions: &mut Vec<Action>) {
+    if !config.has(Feature::Handoff) {
+        return;
+    }
+    for relay in 0..config.relays {
+        let breaker_admits = !config.has(Feature::Breaker) || world.breaker.admits(config);
+        if world.relays[usize::from(relay)] == Relay::Idle && breaker_admits {
+            actions.push(Action::SubmitClaimed(order, relay));
+            actions.push(Action::SubmitClaimedUnanswered(order, relay));
+        }
     }
 }
 
@@ -217,6 +238,15 @@ fn apply(config: &Config, world: &mut World, action: Action) {
             world.orders[usize::from(order)].acknowledged = true;
         }
         Action::SubmitUnanswered(order) => orders::create(config, world, order),
+        Action::SubmitClaimed(order, relay) => {
+            orders::create(config, world, order);
+            relay::claim(config, world, relay, order, Claim::Free);
+            world.orders[usize::from(order)].acknowledged = true;
+        }
+        Action::SubmitClaimedUnanswered(order, relay) => {
+            orders::create(config, world, order);
+            claims::claim(config, world, relay, order, Claim::Free);
+        }
         Action::SubmitLost(order) => lose_submit(config, world, order),
         Action::Cancel(order) => cancel(config, world, order),
         Action::DeadlinePasses(order) => {

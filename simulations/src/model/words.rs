@@ -12,6 +12,12 @@ impl fmt::Display for Action {
             Action::SubmitUnanswered(order) => {
                 write!(f, "order {order} is submitted; the answer is lost")
             }
+            Action::SubmitClaimed(order, relay) => {
+                write!(f, "order {order} is submitted, claimed by relay {relay} and answered")
+            }
+            Action::SubmitClaimedUnanswered(order, relay) => {
+                write!(f, "order {order} is submitted and claimed by relay {relay}; nobody is told")
+            }
             Action::SubmitLost(order) => write!(f, "order {order}'s commit is lost"),
             Action::Cancel(order) => write!(f, "order {order} is cancelled"),
             Action::DeadlinePasses(order) => write!(f, "order {order}'s deadline passes"),

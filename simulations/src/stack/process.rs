@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -62,6 +62,22 @@ impl Process {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.launch.address
+    }
+
+    /// Where it writes.
+    pub fn log(&self) -> &Path {
+        &self.launch.log
+    }
+
+    /// A variable of its environment, from its next start on.
+    pub fn set_variable(&mut self, name: &str, value: Option<String>) {
+        self.launch.environment.retain(|(known, _)| known != name);
+        self.launch.environment.extend(value.map(|value| (name.to_owned(), value)));
+    }
+
+    /// Whether it says that it is ready.
+    pub async fn is_ready(&self) -> bool {
+        is_ready(self.address()).await
     }
 
     /// Its process id, while it runs.

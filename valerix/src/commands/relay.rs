@@ -3,15 +3,19 @@
 use edge::{MetricsHandle, ServeConfig};
 use outbox_relay::{Reach, Relay};
 use schema_orders::hints::Hints;
+use schema_pg::{Plans, PoolConfig};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli;
+use crate::cli::{self, Pool};
 use crate::databases::ORDERS;
 use crate::databases::opening::Patience;
 use crate::{listening, output, shutdown, waiting};
 
 pub(crate) const APPLICATION: &str = "valerix-relay";
+/// A relay that hangs in the middle of a transaction holds locks on the sagas that others are to take over:
+/// for no longer than it takes until its heartbeat is missed. Its transactions wait for nothing but the database.
+const IDLE_IN_TRANSACTION_MS: u32 = 1_000;
 
 pub(crate) async fn run(asked: cli::Relay) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
@@ -19,13 +23,22 @@ pub(crate) async fn run(asked: cli::Relay) -> anyhow::Result<()> {
     let url = ORDERS.required(asked.database.url.as_deref())?;
     let listener = listening::bind(asked.face.listen, "RELAY_LISTEN").await?;
     output::print(&format!("relay listens on {}\n", listening::url_of(&listener)?));
-    let pool = asked.pool.at(&url, APPLICATION);
+    let pool = pool(asked.pool, &url);
     let opening = ORDERS.open_patiently(&pool, Patience::Endless);
     let waiting = waiting::answer_until(listener, opening);
     let Some(waited) = stop.run_until_cancelled(waiting).await else { return Ok(()) };
     let (listener, db) = waited?;
     let relay = Relay::new(asked.config, db?, Hints::new(), Reach::OtherProcesses)?;
     serve(relay, listener, metrics, stop).await
+}
+
+/// How a relay uses its database. Planning its claims would cost more than running them.
+pub(crate) fn pool(pool: Pool, url: &str) -> PoolConfig {
+    PoolConfig {
+        idle_in_transaction_timeout_ms: IDLE_IN_TRANSACTION_MS,
+        plans: Plans::Lookups,
+        ..pool.at(url, APPLICATION)
+    }
 }
 
 /// Runs the relay, and its face as long as it runs: people may watch it hand over.

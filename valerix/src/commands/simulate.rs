@@ -20,10 +20,12 @@ pub(crate) fn list() {
 
 /// `valerix simulate run`: one scenario against real processes.
 pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
-    let report = crash::run(options).await?;
-    let text = if options.json { format!("{:#}\n", report.to_json()) } else { report.to_string() };
+    let outcome = crash::run(options).await?;
+    let text =
+        if options.json { format!("{:#}\n", outcome.to_json()) } else { outcome.to_string() };
     output::print(&text);
-    ensure!(report.is_clean(), "an invariant is broken; repeat it with: {}", report.command_line);
+    let again = outcome.command_line();
+    ensure!(outcome.is_clean(), "something is wrong; repeat it with: {again}");
     Ok(())
 }
 

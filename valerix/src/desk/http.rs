@@ -89,13 +89,29 @@ impl Remote {
         self.call(reqwest::Method::DELETE, of, path)
     }
 
+    /// A call whose answer goes on as long as there is something to tell.
+    pub(super) fn stream(&self, of: Of, path: &str) -> anyhow::Result<Call> {
+        let http = reqwest::Client::builder().read_timeout(TIMEOUT).no_proxy().build()?;
+        self.call_by(&http, reqwest::Method::GET, of, path)
+    }
+
     fn call(&self, method: reqwest::Method, of: Of, path: &str) -> anyhow::Result<Call> {
+        let http = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build()?;
+        self.call_by(&http, method, of, path)
+    }
+
+    fn call_by(
+        &self,
+        http: &reqwest::Client,
+        method: reqwest::Method,
+        of: Of,
+        path: &str,
+    ) -> anyhow::Result<Call> {
         let base = match of {
             Of::Orders => &self.url,
             Of::Inventory => &self.inventory_url,
         };
         let url = format!("{}{path}", base.trim_end_matches('/'));
-        let http = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build()?;
         let parsed = reqwest::Url::parse(&url).with_context(|| format!("{base:?} is not a URL"))?;
         let mut request = http.request(method, parsed);
         if let Some(token) = &self.token {
@@ -120,16 +136,29 @@ impl Call {
     pub(super) async fn send(self) -> anyhow::Result<Value> {
         let url = self.url.clone();
         let (status, body) = self.exchange().await?;
-        if status.is_success() {
-            return Ok(body);
+        if status.is_success() { Ok(body) } else { Err(refused(status, &body, &url).into()) }
+    }
+
+    /// The same for an answer that is no JSON.
+    pub(super) async fn send_for_text(self) -> anyhow::Result<String> {
+        let body = self.send().await?;
+        Ok(body.as_str().map_or_else(|| body.to_string(), str::to_owned))
+    }
+
+    /// The beginning of a stream; `None` where there is none just now.
+    pub(super) async fn send_for_stream(self) -> anyhow::Result<Option<reqwest::Response>> {
+        let Call { request, url } = self;
+        let Ok(response) = request.send().await else { return Ok(None) };
+        let status = response.status();
+        match status.as_u16() {
+            200 => Ok(Some(response)),
+            400..500 if status.as_u16() != 429 => {
+                let text = response.text().await.unwrap_or_default();
+                let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+                Err(refused(status, &body, &url).into())
+            }
+            _ => Ok(None),
         }
-        let text = in_words(status, &body, &url);
-        Err(match status.as_u16() {
-            404 => CallError::NotFound(text),
-            429 | 500.. => CallError::Unavailable(text),
-            _ => CallError::Refused(text),
-        }
-        .into())
     }
 
     async fn exchange(self) -> anyhow::Result<(reqwest::StatusCode, Value)> {
@@ -142,6 +171,19 @@ impl Call {
         let status = response.status();
         let text = response.text().await.map_err(unreachable)?;
         Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+    }
+}
+
+fn refused(status: reqwest::StatusCode, body: &Value, url: &str) -> CallError {
+    let text = in_words(status, body, url);
+    match status.as_u16() {
+        403 => CallError::Refused(format!(
+            "{text}; run it on the machine of the service, with --url http://127.0.0.1:…"
+        )),
+        404 => CallError::NotFound(text),
+        412 => CallError::Refused(format!("{text}; look again: valerix sagas show")),
+        429 | 500.. => CallError::Unavailable(text),
+        _ => CallError::Refused(text),
     }
 }
 

@@ -1,14 +1,12 @@
 //! `valerix orders …`
 
-use std::time::Duration;
-
-use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::http::{Of, Output, Remote};
+use super::http::{Of, Remote};
 use super::page::{collect, encoded};
 use super::print::{self, Column};
+use super::watch::watch;
 
 const COLUMNS: [Column; 5] = [
     ("id", "/id"),
@@ -95,7 +93,7 @@ pub(super) async fn run(asked: Orders) -> anyhow::Result<()> {
             print::items(&remote, &items, &COLUMNS);
             Ok(())
         }
-        Orders::Watch(one) => watch(&one).await,
+        Orders::Watch(One { id, remote }) => watch(&remote, &path(&id)).await,
         Orders::Cancel(One { id, remote }) => {
             let path = format!("{}/cancel", path(&id));
             let order = remote.post(Of::Orders, &path, &json!({}))?.send().await?;
@@ -114,28 +112,6 @@ async fn create(asked: Create) -> anyhow::Result<()> {
     let order = call.send().await?;
     print::one(&remote, &order, &FIELDS);
     Ok(())
-}
-
-/// Asks again as soon as the order has moved, and says each state once.
-async fn watch(one: &One) -> anyhow::Result<()> {
-    let path = format!("{}?wait=25", path(&one.id));
-    let mut seen = Value::Null;
-    loop {
-        let order = one.remote.get(Of::Orders, &path)?.send().await?;
-        if order["version"] != seen {
-            seen = order["version"].clone();
-            match one.remote.output {
-                Output::Table => print::items(&one.remote, std::slice::from_ref(&order), &COLUMNS),
-                Output::Json | Output::Ndjson => print::one(&one.remote, &order, &FIELDS),
-            }
-        }
-        match order["status"].as_str() {
-            Some("confirmed" | "failed" | "cancelled") => return Ok(()),
-            Some("parked") => bail!("the order is parked: a person has to look at it"),
-            Some(_) => tokio::time::sleep(Duration::from_millis(200)).await,
-            None => bail!("the answer is not an order"),
-        }
-    }
 }
 
 fn path(id: &str) -> String {

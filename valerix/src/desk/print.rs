@@ -36,6 +36,13 @@ pub(super) fn one(remote: &Remote, value: &Value, fields: &[Column]) {
     }
 }
 
+/// Prints one thing in one line, for what comes bit by bit.
+pub(super) fn line(value: &Value, columns: &[Column]) {
+    let cells = columns.iter().filter_map(|(_, pointer)| value.pointer(pointer).map(text));
+    let cells: Vec<String> = cells.filter(|cell| !cell.is_empty()).collect();
+    output::print(&format!("{}\n", cells.join("  ")));
+}
+
 fn table(items: &[Value], columns: &[Column]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);

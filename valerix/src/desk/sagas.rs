@@ -1,10 +1,14 @@
 //! `valerix sagas …` and `valerix stats`
 
 use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
+use super::bulk::Bulk;
 use super::http::{Of, Remote};
 use super::page::{collect, encoded};
 use super::print::{self, Column};
+use super::repair::{self, OnOne, Resolve};
+use super::timeline::{self, Timeline};
 
 const COLUMNS: [Column; 6] = [
     ("id", "/id"),
@@ -63,6 +67,18 @@ pub(crate) enum Sagas {
     Explain(One),
     /// What was tried, one line per attempt
     Steps(One),
+    /// What happened when, drawn
+    Timeline(Timeline),
+    /// Try again, now
+    Retry(OnOne),
+    /// Give back what it may hold, and end it
+    Cancel(OnOne),
+    /// Say what is true of a parked saga, with evidence
+    Resolve(Resolve),
+    /// Leave a note
+    Note(OnOne),
+    /// One action on all that match, as many as were seen
+    Bulk(Box<Bulk>),
 }
 
 /// Which saga.
@@ -76,13 +92,10 @@ pub(crate) struct One {
 
 /// Which sagas.
 #[derive(Args, Clone, Debug)]
-pub(crate) struct List {
+pub(crate) struct Filter {
     /// Only those in this state.
     #[arg(long)]
     state: Option<String>,
-    /// Only those that wait or ended for this reason.
-    #[arg(long)]
-    reason: Option<String>,
     /// Only those whose last call has an unknown outcome.
     #[arg(long)]
     in_doubt: bool,
@@ -95,6 +108,16 @@ pub(crate) struct List {
     /// An order id, an idempotency key, or an item.
     #[arg(long, short)]
     query: Option<String>,
+}
+
+/// Which of them.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct List {
+    #[command(flatten)]
+    filter: Filter,
+    /// Only those that wait or ended for this reason.
+    #[arg(long)]
+    reason: Option<String>,
     /// So many at most.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     limit: u16,
@@ -115,6 +138,26 @@ pub(super) async fn run(asked: Sagas) -> anyhow::Result<()> {
             print::items(&remote, &items, &STEPS);
             Ok(())
         }
+        Sagas::Timeline(asked) => timeline::run(asked).await,
+        Sagas::Retry(asked) => repair::act("retry", asked).await,
+        Sagas::Cancel(asked) => repair::act("cancel", asked).await,
+        Sagas::Note(asked) => repair::act("note", asked).await,
+        Sagas::Resolve(asked) => repair::resolve(asked).await,
+        Sagas::Bulk(asked) => super::bulk::run(*asked).await,
+    }
+}
+
+impl Filter {
+    /// As a bulk action wants it.
+    pub(super) fn as_json(&self, reason: Option<&str>) -> Value {
+        let Filter { state, in_doubt, stuck, item, query } = self;
+        let only = |wanted: bool| wanted.then_some(true);
+        let all = json!({
+            "state": state, "reason": reason, "in_doubt": only(*in_doubt), "stuck": only(*stuck),
+            "item_id": item, "q": query,
+        });
+        let given = all.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+        Value::Object(given.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 }
 
@@ -127,7 +170,8 @@ pub(super) async fn stats(remote: &Remote) -> anyhow::Result<()> {
 }
 
 async fn list(asked: List) -> anyhow::Result<()> {
-    let List { state, reason, in_doubt, stuck, item, query, limit, remote } = asked;
+    let List { filter: Filter { state, in_doubt, stuck, item, query }, reason, limit, remote } =
+        asked;
     let only = |wanted: bool| wanted.then(|| "true".to_owned());
     let filters = [
         ("state", state),

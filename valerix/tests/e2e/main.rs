@@ -4,6 +4,8 @@
 //! mean something. After every kill the same is asked: does each acknowledged order settle, is stock taken exactly
 //! once, is nothing stuck?
 
+mod console;
+mod desk;
 mod given_databases;
 mod hazards;
 mod inventory_down;
@@ -14,3 +16,4 @@ mod reconcile;
 mod services_apart;
 mod start_up;
 mod support;
+mod tracing;

@@ -1,6 +1,7 @@
 //! What every test here needs: a system of processes, a load on it, and the question whether all is well.
 
 mod audit;
+mod collector;
 mod load;
 mod orders;
 mod process;
@@ -9,9 +10,10 @@ mod system;
 use tokio::sync::{Mutex, MutexGuard};
 
 pub(crate) use audit::audit;
+pub(crate) use collector::{Collector, Told};
 pub(crate) use load::Load;
 pub(crate) use orders::Api;
-pub(crate) use process::{Process, Signal, free_port, send};
+pub(crate) use process::{Ended, Process, Signal, free_port, send};
 pub(crate) use system::{Apart, Up};
 
 /// Nothing beside it: a second system would take the time that is being measured.

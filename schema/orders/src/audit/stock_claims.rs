@@ -20,8 +20,6 @@ pub struct StockClaim {
     pub epoch: i64,
     /// The saga's version.
     pub version: i32,
-    /// The event of its newest step, where there is one.
-    pub last_event: Option<String>,
     /// What was ordered.
     pub lines: Json<Vec<Line>>,
 }
@@ -34,11 +32,9 @@ pub fn stream_stock_claims(
         StockClaim,
         r#"select reservation_id as "reservation_id!", saga.order_id as "order_id!",
                saga.state as "state!", saga.epoch as "epoch!", saga.version as "version!",
-               newest.event as "last_event?", lines as "lines!: Json<Vec<Line>>"
+               lines as "lines!: Json<Vec<Line>>"
            from sagas as saga
            join orders on orders.id = saga.order_id
-           left join saga_steps as newest
-               on newest.order_id = saga.order_id and newest.seq = saga.version
            order by reservation_id"#,
     )
     .fetch(connection)
@@ -53,11 +49,9 @@ pub async fn find_stock_claim(
         StockClaim,
         r#"select reservation_id as "reservation_id!", saga.order_id as "order_id!",
                saga.state as "state!", saga.epoch as "epoch!", saga.version as "version!",
-               newest.event as "last_event?", lines as "lines!: Json<Vec<Line>>"
+               lines as "lines!: Json<Vec<Line>>"
            from sagas as saga
            join orders on orders.id = saga.order_id
-           left join saga_steps as newest
-               on newest.order_id = saga.order_id and newest.seq = saga.version
            where saga.order_id = $1"#,
         order_id,
     )

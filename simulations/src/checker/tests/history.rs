@@ -111,7 +111,9 @@ impl World {
 
         let order = self.place("resolved", "ps5", Outcome::Accepted).await;
         let found = Event::Resolved { finding: Finding::StockNotHeld };
-        self.drive(order, &[FREE, Event::ContractBroken, found]).await;
+        self.drive(order, &[FREE, Event::ContractBroken, found, FREE]).await;
+        self.release(order).await;
+        self.drive(order, &[Event::StepReleased]).await;
     }
 
     /// Held in inventory, and the relay has not heard of it yet.
@@ -198,6 +200,7 @@ impl World {
             metadata: None,
             traceparent: None,
             deadline_ms: 60_000,
+            first_move: None,
         };
         let id = order.id;
         let db = self.orders.db.clone();

@@ -1,35 +1,35 @@
 //! I6: what every saga's journal must say.
 
 use super::Invariant;
-use crate::memory::store::StepRow;
-use crate::memory::world::World;
+use crate::memory::store::{Broken, StepRow, Store};
 use saga::{Event, Saga, Transition, plan, transition};
 use schema_orders::saga_steps::{Phase, decode_event, encode_detail};
 use schema_orders::sagas::SagaColumns;
 use uuid::Uuid;
 
 /// Checks the journals of all sagas.
-pub(in crate::memory) fn check_journals(world: &mut World) {
-    let order_ids: Vec<Uuid> = world.store.sagas.keys().copied().collect();
-    for order_id in order_ids {
-        let steps = world.store.steps[&order_id].clone();
-        let row = world.store.sagas[&order_id];
-        let dense = (1..).zip(&steps).all(|(seq, step)| step.seq == seq);
+pub(crate) fn check_journals(store: &Store) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    for (&order_id, row) in &store.sagas {
+        let steps = &store.steps[&order_id];
+        let mut breaks = |invariant| broken.push((invariant, Some(order_id)));
+        let dense = (1..).zip(steps).all(|(seq, step)| step.seq == seq);
         if !dense || steps.len() != row.version as usize {
-            world.breaks(Invariant::JournalDense, Some(order_id));
+            breaks(Invariant::JournalDense);
         }
-        if !has_one_outcome_per_intent(&steps) {
-            world.breaks(Invariant::OneOutcomePerIntent, Some(order_id));
+        if !has_one_outcome_per_intent(steps) {
+            breaks(Invariant::OneOutcomePerIntent);
         }
         let survives = Saga::try_from(SagaColumns::from(&row.saga)) == Ok(row.saga);
-        let first_id = world.store.first_reservations.get(&order_id).copied().unwrap_or_default();
-        if !survives || replay(first_id, &steps) != Some(row.saga) {
-            world.breaks(Invariant::ReplayGivesState, Some(order_id));
+        let first_id = store.first_reservations.get(&order_id).copied().unwrap_or_default();
+        if !survives || replay(first_id, steps) != Some(row.saga) {
+            breaks(Invariant::ReplayGivesState);
         }
         if steps.windows(2).any(|pair| pair[0].epoch > pair[1].epoch) {
-            world.breaks(Invariant::NoWriteByOldEpoch, Some(order_id));
+            breaks(Invariant::NoWriteByOldEpoch);
         }
     }
+    broken
 }
 
 fn has_one_outcome_per_intent(steps: &[StepRow]) -> bool {

@@ -2,17 +2,23 @@
 
 use super::Invariant;
 use crate::memory::customer::Stands;
+use crate::memory::inventory::Inventory;
+use crate::memory::store::{Broken, Store};
 use crate::memory::world::World;
 use saga::State;
 use schema_inventory::{Command, State as Held};
+use schema_orders::orders::Line;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// I1 to I4 and I9.
 pub(in crate::memory) fn check_tables(world: &mut World) {
     check_customers(world);
-    check_sagas(world);
-    check_stock(world);
+    let mut broken = check_sagas(&world.store, &world.inventory);
+    world.broken.append(&mut broken);
+    if !is_conserved(&world.inventory) {
+        world.breaks(Invariant::StockConserved, None);
+    }
 }
 
 /// I4: every request that was ever sent arrives again, twice, and nothing that has ended changes.
@@ -70,48 +76,55 @@ fn check_customers(world: &mut World) {
     }
 }
 
-fn check_sagas(world: &mut World) {
-    let sagas: Vec<(Uuid, State, Uuid)> = world
-        .store
-        .sagas
-        .iter()
-        .map(|(&id, row)| (id, row.saga.state, row.saga.reservation_id))
-        .collect();
-    for (id, state, reservation_id) in sagas {
+/// I2 and I4: what every saga has come to, against the stock.
+pub(crate) fn check_sagas(store: &Store, inventory: &Inventory) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    for (&id, row) in &store.sagas {
+        let state = row.saga.state;
         let is_parked = matches!(state, State::Parked { .. });
         if !state.is_final() && !is_parked {
-            world.breaks(Invariant::Settled, Some(id));
+            broken.push((Invariant::Settled, Some(id)));
         }
-        let wanted = world.store.orders[&id].clone();
-        let wanted = wanted.iter().fold(BTreeMap::new(), |mut sum, line| {
-            *sum.entry(line.item_id.clone()).or_insert(0) += i64::from(line.quantity);
-            sum
-        });
-        let live = world.inventory.live(id);
-        let fits = match state {
-            State::Confirmed => {
-                let held = live.first().map(|row| {
-                    row.lines.iter().map(|line| (line.item_id.clone(), line.quantity)).collect()
-                });
-                live.len() == 1 && held == Some(wanted) && world.inventory.holds(reservation_id)
+        if !fits(state, &store.orders[&id], row.saga.reservation_id, inventory, id) {
+            broken.push((Invariant::EndMatchesStock, Some(id)));
+        }
+    }
+    broken
+}
+
+fn fits(
+    state: State,
+    lines: &[Line],
+    reservation_id: Uuid,
+    inventory: &Inventory,
+    order_id: Uuid,
+) -> bool {
+    let live = inventory.live(order_id);
+    match state {
+        State::Confirmed => {
+            let mut wanted = BTreeMap::new();
+            for line in lines {
+                *wanted.entry(line.item_id.clone()).or_insert(0) += i64::from(line.quantity);
             }
-            State::Failed { .. } | State::Cancelled => live.is_empty(),
-            State::Pending
-            | State::Reserving { .. }
-            | State::Queued { .. }
-            | State::Releasing { .. }
-            | State::Parked { .. } => live.len() <= 1,
-        };
-        if !fits {
-            world.breaks(Invariant::EndMatchesStock, Some(id));
+            let held = live.first().map(|row| {
+                row.lines.iter().map(|line| (line.item_id.clone(), line.quantity)).collect()
+            });
+            live.len() == 1 && held == Some(wanted) && inventory.holds(reservation_id)
         }
+        State::Failed { .. } | State::Cancelled => live.is_empty(),
+        State::Pending
+        | State::Reserving { .. }
+        | State::Queued { .. }
+        | State::Releasing { .. }
+        | State::Parked { .. } => live.len() <= 1,
     }
 }
 
-fn check_stock(world: &mut World) {
+/// I3.
+pub(crate) fn is_conserved(inventory: &Inventory) -> bool {
     let mut held: BTreeMap<&str, i64> = BTreeMap::new();
     let mut committed: BTreeMap<&str, i64> = BTreeMap::new();
-    for row in world.inventory.warehouse.rows.values() {
+    for row in inventory.warehouse.rows.values() {
         for line in &row.lines {
             match row.state {
                 Held::Held => *held.entry(&line.item_id).or_insert(0) += line.quantity,
@@ -120,8 +133,7 @@ fn check_stock(world: &mut World) {
             }
         }
     }
-    let inventory = &world.inventory;
-    let conserved = inventory.warehouse.stock.iter().all(|(item, level)| {
+    inventory.warehouse.stock.iter().all(|(item, level)| {
         let of = |sums: &BTreeMap<&str, i64>| sums.get(item.as_str()).copied().unwrap_or(0);
         let supplied = inventory.supplied.get(item).copied().unwrap_or(0);
         let ledger = inventory.ledger.get(item).copied().unwrap_or(0);
@@ -130,8 +142,5 @@ fn check_stock(world: &mut World) {
             && level.reserved == ledger
             && level.available() >= 0
             && level.reserved >= 0
-    });
-    if !conserved {
-        world.breaks(Invariant::StockConserved, None);
-    }
+    })
 }

@@ -11,6 +11,7 @@ use crate::memory::trace::Happened;
 use crate::memory::world::World;
 use outbox_relay::claim::Source as From;
 use outbox_relay::decide::given_up;
+use outbox_relay::in_flight::InFlight;
 use schema_orders::sagas::Move;
 use uuid::Uuid;
 
@@ -92,7 +93,7 @@ pub(crate) fn stop(world: &mut World, index: u16) {
 pub(crate) fn hand_over(world: &mut World, index: u16) {
     let member = world.relays[usize::from(index)].memory.member;
     let is_flawed = world.is(KnownBad::HandOverIsCertain);
-    let held = world.store.lock(member, &From::Lost { in_flight: vec![] }, usize::MAX);
+    let held = world.store.lock(member, &From::Lost { in_flight: InFlight::default() }, usize::MAX);
     let orders: Vec<Uuid> = held.iter().map(|claimed| claimed.loaded.order_id).collect();
     let moves: Vec<Move> = held
         .iter()

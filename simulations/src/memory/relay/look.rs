@@ -91,9 +91,8 @@ pub(crate) fn look(world: &mut World, index: u16, stage: Stage) {
         }
         Err(Unanswered) => {
             // The commit may have gone through: look for sagas held without knowing.
-            let now_ms = world.now_ms;
             let looks = &mut memory(world, index).looks;
-            looks.sweep_at_ms = now_ms;
+            looks.unsure = true;
             looks.is_under_way = false;
             wake(world, index, 100);
         }
@@ -131,8 +130,13 @@ fn begin(world: &mut World, index: u16) -> Stage {
     let looks = &mut memory(world, index).looks;
     let is_news = std::mem::replace(&mut looks.beat_handled, looks.beats) != looks.beats;
     let others_stale = is_news && looks.beat.is_some_and(|beat| beat.others_stale);
-    if others_stale || now_ms >= looks.sweep_at_ms {
+    let may_hold = looks.beat.is_none_or(|beat| beat.any_held);
+    let unsure = std::mem::take(&mut looks.unsure);
+    let sweeps = now_ms >= looks.sweep_at_ms;
+    if unsure || others_stale || sweeps {
         looks.sweep_at_ms = now_ms + SWEEP_EVERY_MS;
+    }
+    if unsure || others_stale || (sweeps && may_hold) {
         return Stage::Lost;
     }
     work(world, index)
@@ -153,7 +157,14 @@ fn work(world: &mut World, index: u16) -> Stage {
     }
     let room = memory.gate.room(now_ms);
     memory.looks.fresh_places = if room == 0 { free } else { free.min(room) };
-    if room == 0 { Stage::Queue } else { Stage::Due }
+    let beat = memory.looks.beat.map(|beat| beat.next_due_ms);
+    let due_at_ms = |due_ms: i64| memory.looks.beat_at_ms.saturating_add_signed(due_ms);
+    let may_be_due = beat.is_none_or(|due_ms| due_ms.is_some_and(|due| due_at_ms(due) <= now_ms));
+    match room {
+        0 => Stage::Queue,
+        _ if may_be_due || !memory.gate.is_free(now_ms) => Stage::Due,
+        _ => Stage::Fresh,
+    }
 }
 
 fn suspects(world: &mut World, index: u16) -> Result<Stage, Unanswered> {
@@ -162,7 +173,7 @@ fn suspects(world: &mut World, index: u16) -> Result<Stage, Unanswered> {
     if claimed.locked > 0 {
         let now_ms = world.now_ms;
         memory(world, index).looks.sweep_at_ms = now_ms;
-        let group = begin_group(world, index, claimed);
+        let group = begin_claimed(world, index, claimed);
         memory(world, index).looks.waits_for = group;
     }
     Ok(Stage::RemoveStale)
@@ -208,7 +219,7 @@ fn fresh(world: &mut World, index: u16, fate: Fate) -> Result<Stage, Unanswered>
         let floor = if by_cursor { newest } else { outbox_relay::work_loop::below(newest) };
         looks.floor = looks.floor.max(floor);
     }
-    begin_group(world, index, claimed);
+    begin_claimed(world, index, claimed);
     Ok(Stage::End)
 }
 
@@ -228,7 +239,9 @@ fn end(world: &mut World, index: u16) {
     // From here on a hint or the heartbeat looks for it, or the moment that the heartbeat saw coming.
     let due_ms = looks.beat.and_then(|beat| u64::try_from(beat.next_due_ms?).ok());
     let due_at_ms = due_ms.map(|due_ms| looks.beat_at_ms + due_ms).filter(|due| *due > now_ms);
-    let at_ms = due_at_ms.map_or(looks.sweep_at_ms, |due| due.min(looks.sweep_at_ms));
+    let may_hold = looks.beat.is_none_or(|beat| beat.any_held);
+    let sweep_at_ms = if may_hold { looks.sweep_at_ms } else { now_ms + SWEEP_EVERY_MS };
+    let at_ms = due_at_ms.map_or(sweep_at_ms, |due| due.min(sweep_at_ms));
     wake(world, index, at_ms.saturating_sub(now_ms));
 }
 
@@ -236,23 +249,34 @@ fn end(world: &mut World, index: u16) {
 fn take(world: &mut World, index: u16, source: &From, limit: usize) -> Result<usize, Unanswered> {
     let claimed = claim(world, index, source, limit, Fate::Call)?;
     let found = claimed.locked;
-    begin_group(world, index, claimed);
+    begin_claimed(world, index, claimed);
     Ok(found)
 }
 
-fn begin_group(world: &mut World, index: u16, claimed: Claimed) -> Option<u32> {
-    if claimed.calls.is_empty() {
+fn begin_claimed(world: &mut World, index: u16, claimed: Claimed) -> Option<u32> {
+    let member = memory(world, index).member;
+    begin_group(world, index, member, claimed.calls)
+}
+
+/// Begins to drive what `member`, as which this relay claimed, now holds.
+pub(super) fn begin_group(
+    world: &mut World,
+    index: u16,
+    member: i64,
+    calls: Vec<Call>,
+) -> Option<u32> {
+    if calls.is_empty() {
         return None;
     }
     let memory = memory(world, index);
     let name = memory.name();
-    let orders: Vec<Uuid> = claimed.calls.iter().map(|call| call.loaded.order_id).collect();
+    let orders: Vec<Uuid> = calls.iter().map(|call| call.loaded.order_id).collect();
     for order_id in &orders {
         *memory.in_flight.entry(*order_id).or_insert(0) += 1;
     }
-    let left = claimed.calls.len();
-    memory.groups.insert(name, Group { member: memory.member, orders, left });
-    for call in claimed.calls {
+    let left = calls.len();
+    memory.groups.insert(name, Group { member, orders, left });
+    for call in calls {
         let slot = memory.name();
         let held = Slot { group: name, call, stage: SlotStage::Held, permit: None };
         memory.slots.insert(slot, held);

@@ -49,11 +49,13 @@ pub(crate) fn store(world: &mut World, index: u16, flush: usize) {
     }
     let stored = world.transact(source, Moment::Record, &orders, |store| store.store_moves(&moves));
     let Ok(stored) = stored else { return again_later(world, index, flush) };
-    let stored: BTreeSet<Uuid> = stored.into_iter().map(|moved| moved.order_id).collect();
+    let stored: BTreeSet<(Uuid, i32)> =
+        stored.into_iter().map(|moved| (moved.order_id, moved.version)).collect();
     memory(world, index).flushes[flush] = Flush::default();
     for outcome in outcomes {
         let order = order_of(outcome.moves.order_id);
-        if !stored.contains(&outcome.moves.order_id) {
+        let becomes = (outcome.moves.order_id, outcome.moves.expected_version + 1);
+        if !stored.contains(&becomes) {
             world.trace.note(world.now_ms, Happened::Fenced(index, order));
             end_slot(world, index, outcome.slot);
             continue;
@@ -90,16 +92,20 @@ pub(super) fn end_slot(world: &mut World, index: u16, slot: u32) {
     }
     let group = memory.groups.remove(&slot.group);
     for order_id in group.into_iter().flat_map(|group| group.orders) {
-        if let Some(holds) = memory.in_flight.get_mut(&order_id) {
-            *holds -= 1;
-            if *holds == 0 {
-                memory.in_flight.remove(&order_id);
-            }
-        }
+        let_go(memory, order_id);
     }
     if memory.looks.waits_for == Some(slot.group) {
         memory.looks.waits_for = None;
         look::go_on(world, index);
+    }
+}
+
+pub(super) fn let_go(memory: &mut Memory, order_id: Uuid) {
+    if let Some(holds) = memory.in_flight.get_mut(&order_id) {
+        *holds -= 1;
+        if *holds == 0 {
+            memory.in_flight.remove(&order_id);
+        }
     }
 }
 

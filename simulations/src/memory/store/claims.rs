@@ -12,12 +12,7 @@ const SUSPECT_CRASHES: u16 = 2;
 
 impl Store {
     /// Up to `limit` messages of a source, for `relay`.
-    pub(in crate::memory) fn lock(
-        &self,
-        relay: i64,
-        source: &Source,
-        limit: usize,
-    ) -> Vec<ClaimedSaga> {
+    pub(crate) fn lock(&self, relay: i64, source: &Source, limit: usize) -> Vec<ClaimedSaga> {
         let mut found: Vec<(i64, Uuid, Message)> = Vec::new();
         for (&order_id, &message) in &self.outbox {
             let Some(row) = self.sagas.get(&order_id) else { continue };
@@ -33,7 +28,7 @@ impl Store {
     }
 
     /// Messages that wait for a time.
-    pub(in crate::memory) fn waiting(&self) -> u64 {
+    pub(crate) fn waiting(&self) -> u64 {
         self.outbox.values().filter(|message| message.run_at_ms.is_some()).count() as u64
     }
 

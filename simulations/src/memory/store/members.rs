@@ -4,13 +4,13 @@ use super::Store;
 use schema_orders::relays::Beat;
 
 impl Store {
-    pub(in crate::memory) fn join(&mut self) -> i64 {
+    pub(crate) fn join(&mut self) -> i64 {
         self.relays_ever += 1;
         self.relays.insert(self.relays_ever, self.now_ms);
         self.relays_ever
     }
 
-    pub(in crate::memory) fn beat(&mut self, relay: i64, stale_ms: i64) -> Beat {
+    pub(crate) fn beat(&mut self, relay: i64, stale_ms: i64) -> Beat {
         let member = self.relays.contains_key(&relay);
         if member {
             self.relays.insert(relay, self.now_ms);
@@ -24,15 +24,16 @@ impl Store {
             fresh_work: waiting
                 .clone()
                 .any(|message| message.owner.is_none() && message.run_at_ms.is_none()),
+            any_held: waiting.clone().any(|message| message.owner.is_some()),
             next_due_ms: next.map(|run_at_ms| run_at_ms - self.now_ms),
         }
     }
 
-    pub(in crate::memory) fn leave(&mut self, relay: i64) {
+    pub(crate) fn leave(&mut self, relay: i64) {
         self.relays.remove(&relay);
     }
 
-    pub(in crate::memory) fn remove_stale(&mut self, stale_ms: i64) {
+    pub(crate) fn remove_stale(&mut self, stale_ms: i64) {
         let stale = self.now_ms - stale_ms;
         let outbox = &self.outbox;
         self.relays.retain(|&id, &mut beat| {
@@ -40,7 +41,7 @@ impl Store {
         });
     }
 
-    pub(super) fn is_alive(&self, relay: i64, stale_ms: i64) -> bool {
+    pub(crate) fn is_alive(&self, relay: i64, stale_ms: i64) -> bool {
         self.relays.get(&relay).is_some_and(|&beat| beat > self.now_ms - stale_ms)
     }
 }

@@ -9,11 +9,11 @@ use schema_orders::sagas::{Move, Moved, OutboxChange};
 use uuid::Uuid;
 
 /// A rule that a write broke, and whose saga it was.
-pub(in crate::memory) type Broken = (Invariant, Option<Uuid>);
+pub(crate) type Broken = (Invariant, Option<Uuid>);
 
 impl Store {
     /// Stores a batch of moves. A move that is not in the answer was fenced.
-    pub(in crate::memory) fn store_moves(&mut self, moves: &[Move]) -> Vec<Moved> {
+    pub(crate) fn store_moves(&mut self, moves: &[Move]) -> Vec<Moved> {
         moves.iter().filter_map(|one| self.store_move(one)).collect()
     }
 

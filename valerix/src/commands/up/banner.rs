@@ -15,6 +15,7 @@ pub(crate) fn text(places: &Places) -> String {
         "
 Valerix is running. Ctrl-C stops it; orders stay in {data}.
 
+  console    {order_api}/console
   orders     {order_api}/api/orders
   stock      {inventory_api}/api/inventory
   health     {order_api}/health/deep

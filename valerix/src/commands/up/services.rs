@@ -33,7 +33,7 @@ pub(crate) struct Databases {
 impl Databases {
     pub(crate) async fn open(up: &Up, urls: &Urls) -> anyhow::Result<Databases> {
         let orders_pool = up.pool.at(&urls.orders, orders::APPLICATION);
-        let relay_pool = up.pool.at(&urls.orders, relay::APPLICATION);
+        let relay_pool = relay::pool(up.pool, &urls.orders);
         let inventory_pool = up.pool.at(&urls.inventory, inventory::APPLICATION);
         Ok(Databases {
             orders: ORDERS.open_patiently(&orders_pool, Patience::SHORT).await?,

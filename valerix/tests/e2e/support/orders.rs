@@ -60,6 +60,15 @@ impl Api {
         assert_eq!(answer.status(), 202);
     }
 
+    /// The same, in the caller's trace.
+    pub(crate) async fn place_traced(&self, key: &str, item_id: &str, traceparent: &str) {
+        let body = json!({"item_id": item_id, "quantity": 1});
+        let request = self.http.post(self.url("/api/orders")).json(&body);
+        let request = request.header("idempotency-key", key).header("prefer", "respond-async");
+        let answer = request.header("traceparent", traceparent).send().await.expect("answered");
+        assert_eq!(answer.status(), 202);
+    }
+
     /// Switches the gremlin on, or off where nothing is wanted of it.
     pub(crate) async fn gremlin(&self, settings: Option<&Value>) {
         let path = self.url("/api/admin/chaos");
@@ -69,6 +78,25 @@ impl Api {
         };
         let answer = request.send().await.expect("the inventory service answers");
         assert!(answer.status().is_success(), "{}", answer.status());
+    }
+
+    /// Holds every call to inventory back, or lets them through again; done when each relay has heard it.
+    pub(crate) async fn isolate(&self, isolated: bool) {
+        let kind = if isolated { "isolate" } else { "close" };
+        let body = json!({"type": kind, "reason": "a test"});
+        let request = self.http.post(self.url("/api/breakers/inventory/actions")).json(&body);
+        assert_eq!(request.send().await.expect("answered").status(), 202);
+        while (self.json("/api/breakers").await["items"][0]["state"] == "isolated") != isolated {
+            sleep(POLL).await;
+        }
+    }
+
+    /// Does something to a saga, whatever it has come to.
+    pub(crate) async fn act(&self, id: &str, action: &Value) {
+        let request = self.http.post(self.url(&format!("/api/sagas/{id}/actions"))).json(action);
+        let answer = request.header("if-match", "*").send().await.expect("answered");
+        let status = answer.status();
+        assert!(status.is_success(), "{status}: {}", answer.text().await.unwrap_or_default());
     }
 
     /// The value of the series that begins like this in its metrics.

@@ -29,6 +29,28 @@ pub(crate) struct Process {
     log: Arc<Mutex<String>>,
 }
 
+/// A command that came to its end.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) output: String,
+    pub(crate) errors: String,
+}
+
+/// Runs a command that talks to services, to its end.
+pub(crate) fn run(directory: &Path, arguments: &[&str], settings: &[(&str, String)]) -> Ended {
+    let ended = Command::new(env!("CARGO_BIN_EXE_valerix"))
+        .env_clear()
+        .envs(settings.iter().map(|(name, value)| (name, value)))
+        .args(arguments)
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the built binary can be started");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it prints text");
+    Ended { code: ended.status.code(), output: text(ended.stdout), errors: text(ended.stderr) }
+}
+
 impl Process {
     /// Starts `valerix` with these arguments and nothing in its environment but these settings.
     pub(crate) fn start(

@@ -8,7 +8,8 @@ use std::time::Duration;
 use simulations::checker::Subject;
 use tempfile::TempDir;
 
-use super::{Api, Process, Signal, free_port};
+use super::process::run;
+use super::{Api, Ended, Process, Signal, free_port};
 
 /// The first start makes a new database.
 const START_MAX: Duration = Duration::from_mins(1);
@@ -44,6 +45,21 @@ impl Up {
         process
     }
 
+    /// One of the commands that talk to it, as Zoe.
+    pub(crate) fn desk(&self, arguments: &[&str]) -> Ended {
+        let settings = [
+            ("VALERIX_URL", format!("http://{}", self.orders.address)),
+            ("VALERIX_INVENTORY_URL", format!("http://{}", self.inventory.address)),
+            ("VALERIX_ACTOR", "Zoe".to_owned()),
+        ];
+        run(self.directory.path(), arguments, &settings)
+    }
+
+    /// A file in its directory.
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.directory.path().join(name).to_string_lossy().into_owned()
+    }
+
     /// Other settings than its own, or further ones.
     pub(crate) fn set(&mut self, settings: &[(&'static str, &str)]) {
         for &(name, value) in settings {
@@ -65,6 +81,7 @@ impl Up {
 /// Each service in a process of its own.
 pub(crate) struct Apart {
     directory: TempDir,
+    further: Vec<(&'static str, String)>,
     postgres: Process,
     pub(crate) subject: Subject,
     pub(crate) orders: Api,
@@ -78,7 +95,12 @@ impl Apart {
         let postgres = Process::start(directory.path(), &["postgres"], &data_setting(&directory));
         let subject = subject(&postgres);
         let (orders, inventory) = (Api::at(free_port()), Api::at(free_port()));
-        Apart { directory, postgres, subject, orders, inventory }
+        Apart { directory, further: Vec::new(), postgres, subject, orders, inventory }
+    }
+
+    /// One setting more for every service that starts from now on.
+    pub(crate) fn set(&mut self, name: &'static str, value: &str) {
+        self.further.push((name, value.to_owned()));
     }
 
     pub(crate) fn order_api(&self) -> Process {
@@ -154,6 +176,7 @@ impl Apart {
             ("INVENTORY_DATABASE_URL", self.subject.inventory_url.clone()),
             ("INVENTORY_SERVICE_URL", format!("http://{}", self.inventory.address)),
         ]);
+        settings.extend(self.further.iter().cloned());
         let process = Process::start(self.directory.path(), &[name], &settings);
         process.line(START_MAX, |line| line.contains("listens on").then_some(()));
         process

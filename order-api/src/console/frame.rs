@@ -1,0 +1,131 @@
+//! What every page has: its name, the environment, the screens, who acts, and a word on what was just done.
+
+use askama::Template;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use edge::Problem;
+use http::{HeaderValue, StatusCode, header};
+
+use super::assets;
+use super::visit::Visit;
+use crate::OrderApi;
+
+const SCREENS: [(Screen, &str, &str); 8] = [
+    (Screen::Overview, "/console", "Overview"),
+    (Screen::Orders, "/console/orders", "Orders"),
+    (Screen::Health, "/console/health", "Health"),
+    (Screen::Chaos, "/console/chaos", "Chaos"),
+    (Screen::Stock, "/console/stock", "Stock"),
+    (Screen::NewOrder, "/console/new", "New order"),
+    (Screen::Simulations, "/console/simulations", "Simulations"),
+    (Screen::Audit, "/console/audit", "Audit"),
+];
+
+/// What a page belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Screen {
+    Overview,
+    Orders,
+    Health,
+    Chaos,
+    Stock,
+    NewOrder,
+    Simulations,
+    Audit,
+}
+
+/// Around every page.
+pub(super) struct Frame {
+    here: Screen,
+    pub(super) environment: String,
+    pub(super) actor: String,
+    pub(super) path: String,
+    pub(super) search: String,
+    pub(super) notice: Option<&'static str>,
+    pub(super) now_ms: i64,
+    pub(super) icon: String,
+    pub(super) style: String,
+    pub(super) script: String,
+}
+
+/// A screen in the head of the page.
+pub(super) struct Link {
+    pub(super) path: &'static str,
+    pub(super) name: &'static str,
+    pub(super) is_here: bool,
+}
+
+impl Frame {
+    /// `now` is the database's clock.
+    pub(super) fn new(api: &OrderApi, visit: &Visit, here: Screen, now: DateTime<Utc>) -> Frame {
+        let done = visit.fields().ok().and_then(|fields| said_of(&fields.text("done")));
+        Frame {
+            here,
+            environment: api.config.environment.clone(),
+            actor: visit.actor.to_string(),
+            path: visit.path.clone(),
+            search: String::new(),
+            notice: done,
+            now_ms: now.timestamp_millis(),
+            icon: assets::path("icon.svg"),
+            style: assets::path("console.css"),
+            script: assets::path("console.js"),
+        }
+    }
+
+    /// The database's clock.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(self.now_ms).unwrap_or_default()
+    }
+
+    /// Which page this is, where the address is that of a form.
+    pub(super) fn be_page(&mut self, path: String) {
+        self.path = path;
+    }
+
+    /// The head's links.
+    pub(super) fn screens(&self) -> impl Iterator<Item = Link> {
+        let here = self.here;
+        SCREENS.into_iter().map(move |(screen, path, name)| Link {
+            path,
+            name,
+            is_here: screen == here,
+        })
+    }
+}
+
+/// What an action that redirected here has done.
+fn said_of(done: &str) -> Option<&'static str> {
+    Some(match done {
+        "retry" => "Retried: it is due at once.",
+        "cancel" => "Cancelled: what it holds is being given back.",
+        "resolve" => "Resolved, with your evidence on record.",
+        "note" => "Noted.",
+        "chaos-on" => "The gremlin is in the warehouse.",
+        "chaos-off" => "The gremlin is gone.",
+        "stock" => "The stock was changed, and the ledger has a line of it.",
+        "isolate" => "Calls to inventory are held back, with the relays' next heartbeat.",
+        "close" => "Calls go through again, with the relays' next heartbeat.",
+        _ => return None,
+    })
+}
+
+/// The database's clock, for pages that read nothing else there.
+pub(super) async fn clock(api: &OrderApi) -> Result<DateTime<Utc>, Problem> {
+    api.desk.read(|connection| Box::pin(schema_orders::audit::now(connection))).await
+}
+
+/// A page.
+pub(super) fn html(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(text) => {
+            let media_type = HeaderValue::from_static("text/html; charset=utf-8");
+            (status, [(header::CONTENT_TYPE, media_type)], Body::from(text)).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "a page could not be made");
+            Problem::internal().into_response()
+        }
+    }
+}

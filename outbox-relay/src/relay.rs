@@ -1,0 +1,113 @@
+//! A relay and what its parts share: configuration, database, gate, inventory, and what it holds.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use schema_orders::breaker_orders::{self, Heard, INVENTORY};
+use schema_orders::hints::Hints;
+use schema_orders::outbox;
+use schema_pg::{Db, DbError};
+
+use crate::drive::Driver;
+use crate::gate::Gate;
+use crate::in_flight::InFlight;
+use crate::inventory::Inventory;
+use crate::record::{Reach, Recorder};
+use crate::staff_orders::StaffOrders;
+use crate::work_loop::RelayError;
+use crate::{Config, metrics};
+
+/// A running relay, for those in its process who look at it.
+#[derive(Clone, Debug)]
+pub struct Relay {
+    pub(crate) config: Arc<Config>,
+    pub(crate) db: Db,
+    pub(crate) hints: Hints,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) inventory: Arc<Inventory>,
+    pub(crate) in_flight: InFlight,
+    pub(crate) reach: Reach,
+    /// An insert that this relay claimed in got no answer.
+    pub(crate) is_unsure: Arc<AtomicBool>,
+}
+
+impl Relay {
+    /// A relay that has not started yet.
+    pub fn new(config: Config, db: Db, hints: Hints, reach: Reach) -> Result<Self, RelayError> {
+        metrics::describe();
+        let inventory = Arc::new(Inventory::new(&config)?);
+        let gate = Gate::new(&config, rand::random());
+        Ok(Self {
+            config: Arc::new(config),
+            db,
+            hints,
+            gate,
+            inventory,
+            in_flight: InFlight::default(),
+            reach,
+            is_unsure: Arc::default(),
+        })
+    }
+
+    /// Its gate: breaker, retry budget, drain.
+    pub fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// Sagas it holds now.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// Has the loop look at once.
+    pub fn wake(&self) {
+        self.hints.work.notify_one();
+    }
+
+    pub(crate) fn free_places(&self) -> u32 {
+        let held = u32::try_from(self.in_flight.len()).unwrap_or(u32::MAX);
+        self.config.in_flight_max.saturating_sub(held).min(self.config.claim_max)
+    }
+
+    /// How many new orders it may take with their insert.
+    pub(crate) fn places_for_new(&self) -> u32 {
+        if self.gate.is_free() { self.free_places().min(self.gate.room()) } else { 0 }
+    }
+
+    pub(crate) fn driver(&self, recorder: &Recorder, relay: i64) -> Driver {
+        Driver {
+            inventory: Arc::clone(&self.inventory),
+            gate: Arc::clone(&self.gate),
+            recorder: recorder.clone(),
+            relay,
+        }
+    }
+
+    /// Shows its connections to the database, for metrics.
+    pub(crate) fn show_pool(&self) {
+        schema_pg::show_pool(&self.db, "relay");
+    }
+
+    /// Before the first call: a breaker that staff has isolated stays so, also in a relay that is new.
+    pub(crate) async fn heed_staff(&self) -> StaffOrders {
+        let mut staff_orders = StaffOrders::new(Arc::clone(&self.gate));
+        match self.db.read(|c| Box::pin(breaker_orders::find_order(c, INVENTORY))).await {
+            Ok(order) => {
+                staff_orders.heed(order.as_ref().map(Heard::from));
+            }
+            Err::<_, DbError>(error) => {
+                tracing::warn!(%error, "the heartbeat will tell what staff wants");
+            }
+        }
+        staff_orders
+    }
+
+    /// Measures the work list, for metrics and people.
+    pub async fn measure(&self) -> Result<outbox::Depth, DbError> {
+        let depth = self.db.read(|c| Box::pin(outbox::measure_depth(c))).await?;
+        let waiting = u64::try_from(depth.waiting).unwrap_or(0);
+        let estimate = self.gate.drain_estimate(waiting);
+        metrics::drain_estimate(estimate.map_or(0.0, |e| e.done_in_ms as f64 / 1_000.0));
+        Ok(depth)
+    }
+}

@@ -1,0 +1,132 @@
+//! Taking new orders of this process with their insert (see `schema_orders::handoff`): the claim is
+//! decided as any other, stored by the insert, and driven once that has committed.
+//!
+//! Only while the way is free. Behind an open breaker, during a drain and where this relay holds
+//! enough, orders are written unclaimed, and the work loop deals with them.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use chrono::DateTime;
+use saga::{Claim, Saga};
+use schema_orders::handoff::Taken;
+use schema_orders::orders::{Insertion, NewOrder};
+use schema_orders::outbox::ClaimedSaga;
+use schema_orders::sagas::{LoadedSaga, Move};
+use tokio_util::task::TaskTracker;
+
+use crate::decide::{Call, Decided, on_claim};
+use crate::in_flight::Held;
+use crate::membership::Membership;
+use crate::metrics;
+use crate::record::Recorder;
+use crate::relay::Relay;
+
+/// What taking orders needs of a relay that runs.
+pub(crate) struct TakeIn {
+    pub(crate) relay: Relay,
+    pub(crate) membership: Membership,
+    pub(crate) recorder: Recorder,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl TakeIn {
+    /// From now on, until the handoff is closed.
+    pub(crate) fn open(self) {
+        let handoff = self.relay.hints.handoff.clone();
+        let taking = Arc::new(self);
+        handoff.open(Arc::new(move |orders| Self::take(&taking, orders)));
+    }
+
+    fn take(taking: &Arc<Self>, orders: &mut [NewOrder]) -> Option<Taken> {
+        let relay = taking.membership.id();
+        let places = taking.relay.places_for_new() as usize;
+        // Up to the first that it cannot claim: what came of each is told by its place.
+        let calls: Vec<Call> =
+            orders.iter_mut().take(places).map_while(|order| claim_new(relay, order)).collect();
+        if calls.is_empty() {
+            return None;
+        }
+        // Held before they are committed: a sweep that sees them must not take them for lost.
+        let held = taking.relay.in_flight.hold(calls.iter().map(|call| call.loaded.order_id));
+        let moves = orders.iter().filter_map(|order| order.first_move.clone()).collect();
+        let taking = Arc::clone(taking);
+        let awaited = Awaited { taking, relay, moves, calls, held: Some(held) };
+        Some(Box::new(move |insertions| awaited.begin(insertions)))
+    }
+}
+
+/// Calls that wait for their insert to commit.
+struct Awaited {
+    taking: Arc<TakeIn>,
+    relay: i64,
+    moves: Vec<Move>,
+    calls: Vec<Call>,
+    held: Option<Held>,
+}
+
+impl Awaited {
+    /// Drives those that were written. `insertions` has one entry for each order of the batch, of which
+    /// the claimed ones stand first.
+    fn begin(mut self, insertions: &[Insertion]) {
+        let held = self.held.take();
+        let is_written = |became: &Insertion| matches!(became, Insertion::Created { .. });
+        let moves = self.moves.iter().zip(insertions);
+        metrics::moved(moves.filter(|(_, became)| is_written(became)).map(|(first, _)| first));
+        let written = std::mem::take(&mut self.calls).into_iter().zip(insertions);
+        let calls: Vec<Call> =
+            written.filter_map(|(call, became)| written_at(call, became)).collect();
+        if calls.is_empty() {
+            return;
+        }
+        metrics::claimed(calls.len());
+        let driver = self.taking.relay.driver(&self.taking.recorder, self.relay);
+        self.taking.tasks.spawn(async move {
+            driver.drive(calls).await;
+            drop(held);
+        });
+    }
+}
+
+impl Drop for Awaited {
+    /// Whether the insert was committed is unknown: look for what is held without knowing.
+    fn drop(&mut self) {
+        if self.held.is_some() {
+            self.taking.relay.is_unsure.store(true, Ordering::Release);
+            self.taking.relay.wake();
+        }
+    }
+}
+
+/// Claims an order that is not written yet.
+pub fn claim_new(relay: i64, order: &mut NewOrder) -> Option<Call> {
+    // The database's clock tells when it was ordered; until then nobody asks.
+    let at = DateTime::UNIX_EPOCH;
+    let loaded = LoadedSaga {
+        order_id: order.id,
+        saga: Saga::new(order.reservation_id),
+        version: 1,
+        epoch: 0,
+        deadline_at: at,
+    };
+    let claimed = ClaimedSaga {
+        loaded,
+        claim: Claim::Free,
+        time_left_ms: u64::try_from(order.deadline_ms).unwrap_or(0),
+        lines: order.lines.clone(),
+        traceparent: order.traceparent.clone(),
+        created_at: at,
+        last_moved_at: at,
+        gremlin: order.metadata.as_ref().is_some_and(|data| data["gremlin"] == true),
+    };
+    let Decided::Moves { decided, call: Some(call) } = on_claim(relay, claimed) else {
+        return None;
+    };
+    order.first_move = Some(decided);
+    Some(call)
+}
+
+fn written_at(call: Call, became: &Insertion) -> Option<Call> {
+    let Insertion::Created { created_at } = *became else { return None };
+    Some(Call { ordered_at: created_at, last_moved_at: created_at, ..call })
+}

@@ -1,0 +1,125 @@
+//! Orders that a relay claims with their insert.
+
+use std::time::Duration;
+
+use schema_orders::handoff::Taken;
+use schema_orders::orders::{Insertion, NewOrder, insert_orders};
+use uuid::Uuid;
+
+use crate::stub::{Act, Stub};
+use crate::world::{RunningRelay, World, new_order};
+
+async fn world() -> World {
+    World::new(Stub::start().await).await
+}
+
+/// Orders that the relay has claimed and nobody has written yet.
+async fn claimed(relay: &RunningRelay, count: usize) -> (Vec<NewOrder>, Taken) {
+    let mut orders: Vec<NewOrder> = (0..count).map(|_| new_order(60_000)).collect();
+    loop {
+        if let Some(taken) = relay.hints.handoff.take(&mut orders) {
+            return (orders, taken);
+        }
+        // it has not joined yet
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn insert(world: &World, orders: &[NewOrder]) -> Vec<Insertion> {
+    let orders = orders.to_vec();
+    let insert = world.db.db.transaction(move |connection| {
+        Box::pin(async move { insert_orders(connection, &orders).await })
+    });
+    insert.await.unwrap()
+}
+
+fn ids(orders: &[NewOrder]) -> Vec<Uuid> {
+    orders.iter().map(|order| order.id).collect()
+}
+
+#[tokio::test]
+async fn orders_claimed_with_their_insert_are_confirmed_with_one_call_each() {
+    let world = world().await;
+    let relay = world.relay(&[]);
+    let (orders, taken) = claimed(&relay, 20).await;
+    assert!(orders.iter().all(|order| order.first_move.is_some()));
+    let insertions = insert(&world, &orders).await;
+    assert_eq!(world.stub.seen().len(), 0, "nothing is called before the insert is known to stand");
+    taken(&insertions);
+    for id in ids(&orders) {
+        let saga = world.until_state(id, "confirmed").await;
+        assert_eq!((saga.attempt, saga.epoch, saga.in_doubt), (1, 1, false));
+        assert_eq!(world.journal(id).await, ["created", "claimed", "step_done"]);
+    }
+    assert_eq!(world.stub.seen().len(), 20);
+    relay.stop().await;
+    world.assert_clean().await;
+}
+
+#[tokio::test]
+async fn a_key_that_was_taken_makes_no_call() {
+    let world = world().await;
+    let relay = world.relay(&[]);
+    let (first, taken) = claimed(&relay, 1).await;
+    taken(&insert(&world, &first).await);
+    world.until_state(first[0].id, "confirmed").await;
+    let (mut again, taken) = claimed(&relay, 2).await;
+    again[0].key.clone_from(&first[0].key);
+    taken(&insert(&world, &again).await);
+    world.until_state(again[1].id, "confirmed").await;
+    assert_eq!(world.stub.seen().len(), 2, "one for each order that was written");
+    relay.stop().await;
+    world.assert_clean().await;
+}
+
+#[tokio::test]
+async fn an_insert_whose_commit_got_no_answer_is_found_and_replayed_in_doubt() {
+    let world = world().await;
+    let relay = world.relay(&[]);
+    let (orders, taken) = claimed(&relay, 3).await;
+    insert(&world, &orders).await;
+    drop(taken);
+    for id in ids(&orders) {
+        world.until_state(id, "confirmed").await;
+        assert_eq!(world.journal(id).await, ["created", "claimed", "claimed", "step_done"]);
+    }
+    relay.stop().await;
+    world.assert_clean().await;
+}
+
+#[tokio::test]
+async fn what_a_dead_relay_had_claimed_with_the_insert_is_taken_over() {
+    let world = world().await;
+    let relay = world.relay(&[]);
+    let (orders, taken) = claimed(&relay, 3).await;
+    relay.die();
+    insert(&world, &orders).await;
+    std::mem::forget(taken);
+    let _second = world.relay(&[]);
+    for id in ids(&orders) {
+        let saga = world.until_state(id, "confirmed").await;
+        assert_eq!(saga.epoch, 2);
+    }
+    world.assert_clean().await;
+}
+
+#[tokio::test]
+async fn nothing_is_claimed_with_the_insert_while_calls_are_held_back() {
+    let world = world().await;
+    let relay = world.relay(&["--batch-calls", "off"]);
+    let (orders, taken) = claimed(&relay, 1).await;
+    world.stub.script(&[Act::Do]);
+    taken(&insert(&world, &orders).await);
+    let gate = relay.gate();
+    gate.isolate();
+    assert!(relay.hints.handoff.take(&mut [new_order(60_000)]).is_none());
+    gate.close();
+    assert!(relay.hints.handoff.take(&mut [new_order(60_000)]).is_some());
+    world.until_state(orders[0].id, "confirmed").await;
+    relay.stop().await;
+    assert!(relay_has_left(&world).await);
+}
+
+async fn relay_has_left(world: &World) -> bool {
+    world.count("select count(*) from relays").await == 0
+}

@@ -1,0 +1,89 @@
+//! A relay that claims an order with its insert: `outbox_relay::take_in`, where time passes between the
+//! decision, the commit and the call.
+
+use super::outcomes::let_go;
+use super::{Memory, look};
+use crate::memory::dice::{Source, Use};
+use crate::memory::store::NewOrder;
+use crate::memory::trace::Happened;
+use crate::memory::world::World;
+use outbox_relay::decide::Call;
+use outbox_relay::take_in::claim_new;
+use schema_orders::orders::NewOrder as ProductsNewOrder;
+
+/// A call that waits for its order's insert.
+#[derive(Debug, Clone)]
+pub(crate) struct Taken {
+    relay: u16,
+    life: u32,
+    member: i64,
+    call: Call,
+}
+
+/// Has a relay claim the order before it is written, where one is free to.
+pub(crate) fn take_in(world: &mut World, index: u16, order: &mut NewOrder) -> Option<Taken> {
+    if !world.setting.handoff {
+        return None;
+    }
+    let relays = u64::from(world.setting.relays);
+    let relay = world.dice.below(Source::Order(index), Use::Moment, relays) as u16;
+    let (now_ms, in_flight_max) = (world.now_ms, world.setting.in_flight_max);
+    let place = &mut world.relays[usize::from(relay)];
+    let is_here = place.up && place.hung_until_ms <= now_ms && !place.memory.stopping;
+    let memory = &mut place.memory;
+    let has_place = memory.in_flight.len() < in_flight_max
+        && memory.gate.is_free(now_ms)
+        && memory.gate.room(now_ms) > 0;
+    if !is_here || !has_place {
+        return None;
+    }
+    let mut new = products(order);
+    let call = claim_new(memory.member, &mut new)?;
+    order.first_move = new.first_move;
+    hold(memory, &call);
+    Some(Taken { relay, life: place.life, member: memory.member, call })
+}
+
+/// The insert has ended. The relay may have died meanwhile, or be another one by now.
+pub(crate) fn written(world: &mut World, index: u16, taken: Taken, is_written: Option<bool>) {
+    let Taken { relay, life, member, call } = taken;
+    let place = &mut world.relays[usize::from(relay)];
+    if !place.up || place.life != life {
+        return;
+    }
+    match is_written {
+        Some(true) => {
+            let (epoch, state) = (call.loaded.epoch, call.loaded.saga.state.name());
+            let claimed = Happened::Claimed(relay, index, epoch, "with its insert", state);
+            world.trace.note(world.now_ms, claimed);
+            let order_id = call.loaded.order_id;
+            look::begin_group(world, relay, member, vec![call]);
+            let_go(&mut world.relays[usize::from(relay)].memory, order_id);
+        }
+        Some(false) => let_go(&mut place.memory, call.loaded.order_id),
+        None => {
+            let_go(&mut place.memory, call.loaded.order_id);
+            place.memory.looks.unsure = true;
+            look::wake(world, relay, 0);
+        }
+    }
+}
+
+fn products(order: &NewOrder) -> ProductsNewOrder {
+    ProductsNewOrder {
+        id: order.id,
+        reservation_id: order.reservation_id,
+        tenant: String::new(),
+        key: order.key.to_string(),
+        fingerprint: [0; 32],
+        lines: order.lines.clone(),
+        metadata: None,
+        traceparent: None,
+        deadline_ms: order.deadline_ms,
+        first_move: None,
+    }
+}
+
+fn hold(memory: &mut Memory, call: &Call) {
+    *memory.in_flight.entry(call.loaded.order_id).or_insert(0) += 1;
+}
