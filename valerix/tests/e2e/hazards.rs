@@ -1,17 +1,15 @@
 //! Hazards that only whole processes can show: a relay that sleeps past its own death, and an inventory that dies
 //! between its commit and its answer.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
-use tokio::time::sleep;
 
-use crate::support::{Apart, Signal, alone, audit};
+use crate::support::{Apart, Signal, alone, audit, until};
 
 const READY_MAX: Duration = Duration::from_secs(20);
 const SETTLE_MAX: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(10);
 const FENCED: &str = "saga_fenced_writes_total{by=\"version\"}";
 
 #[tokio::test]
@@ -80,12 +78,4 @@ async fn an_order_whose_inventory_died_right_after_its_commit_is_confirmed_by_it
     let counts = audit(&system.subject, &[]).await;
     assert_eq!((counts.confirmed, counts.reservations), (2, 2));
     assert_eq!(system.inventory.available("ps5").await, 98);
-}
-
-async fn until(mut expected: impl AsyncFnMut() -> bool) {
-    let began = Instant::now();
-    while !expected().await {
-        assert!(began.elapsed() < SETTLE_MAX, "it never comes to that");
-        sleep(POLL).await;
-    }
 }

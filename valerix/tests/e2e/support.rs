@@ -7,7 +7,10 @@ mod orders;
 mod process;
 mod system;
 
+use std::time::{Duration, Instant};
+
 use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::sleep;
 
 pub(crate) use audit::audit;
 pub(crate) use collector::{Collector, Told};
@@ -20,4 +23,15 @@ pub(crate) use system::{Apart, Up};
 pub(crate) async fn alone() -> MutexGuard<'static, ()> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
     ONE_AT_A_TIME.lock().await
+}
+
+/// Waits until this is so.
+pub(crate) async fn until(mut expected: impl AsyncFnMut() -> bool) {
+    const PATIENCE: Duration = Duration::from_secs(30);
+    const POLL: Duration = Duration::from_millis(10);
+    let began = Instant::now();
+    while !expected().await {
+        assert!(began.elapsed() < PATIENCE, "it never comes to that");
+        sleep(POLL).await;
+    }
 }

@@ -4,12 +4,11 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use sqlx::{Connection, PgConnection};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-use crate::support::{Apart, Collector, Signal, Told, Up, alone};
+use crate::support::{Apart, Collector, Told, Up, alone, until};
 
 const READY_MAX: Duration = Duration::from_secs(20);
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -26,21 +25,22 @@ async fn one_trace_follows_an_order_past_the_death_of_its_relay() {
     let mut system = Apart::new();
     system.set("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url);
     system.set("OTEL_BSP_SCHEDULE_DELAY", "50");
-    let (order_api, inventory_api) = (system.order_api(), system.inventory_api());
+    let (order_api, inventory_api) = (system.order_api(), system.inventory_api_with_gremlin());
     let (mut victim, face) = system.relay();
     for api in [&system.orders, &system.inventory, &face] {
         api.ready(READY_MAX).await;
     }
     system.inventory.stock("ps5", 1).await;
 
-    // inventory stands still: what it has been asked, it will do, but the one who asked will not hear of it
-    inventory_api.signal(Signal::Stop);
+    // what inventory is asked for, it does at once, and whoever asked is dead before the answer comes
+    let late = json!({"latency_ms": 2_500, "latency_point": "after"});
+    system.inventory.gremlin(Some(&late)).await;
     let traceparent = format!("00-{TRACE}-{CALLER}-01");
     system.orders.place_traced("traced", "ps5", &traceparent).await;
-    until_owned(&system.subject.orders_url).await;
+    until(async || system.inventory.available("ps5").await == 0).await;
     victim.kill();
+    system.inventory.gremlin(None).await;
     let (successor, _) = system.relay();
-    inventory_api.signal(Signal::Continue);
     system.orders.settled(PATIENCE).await;
 
     let trace = bytes(TRACE);
@@ -138,23 +138,6 @@ async fn place_with(collector: &str, queue_max: &str) -> Dropped {
             return Dropped { queue_full, not_taken };
         }
         assert!(began.elapsed() < PATIENCE, "no span was dropped");
-        sleep(POLL).await;
-    }
-}
-
-/// Until a relay holds the one order there is.
-async fn until_owned(url: &str) {
-    let mut orders = PgConnection::connect(url).await.expect("the orders database answers");
-    let began = Instant::now();
-    loop {
-        let owned: i64 = sqlx::query_scalar("select count(*) from outbox where owner is not null")
-            .fetch_one(&mut orders)
-            .await
-            .expect("the orders database answers");
-        if owned > 0 {
-            return;
-        }
-        assert!(began.elapsed() < PATIENCE, "no relay takes it");
         sleep(POLL).await;
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::browser::Browser;
-use crate::support::{Up, alone};
+use crate::support::{Up, alone, until};
 
 /// The health light is to be red by then.
 const RED_MAX: Duration = Duration::from_secs(30);
@@ -32,9 +32,8 @@ async fn the_warehouse_blinks_health_turns_red_and_every_order_heals() {
     act.click("form.wide button[type=submit]").await;
     let red = watch.sees_within(RED_MAX, "[data-live=light]", "red").await;
     watch.go("/console/orders?view=breaker").await;
-    let queued =
-        async || system.orders.json("/api/sagas?state=queued&limit=1").await["items"] != json!([]);
-    assert!(queued().await, "no order waits");
+    let queued = "/api/sagas?state=queued&limit=1";
+    until(async || system.orders.json(queued).await["items"] != json!([])).await;
     watch.go("/console/health").await;
     watch.sees("[data-live=breaker]", "calls are held back").await;
 
