@@ -19,6 +19,7 @@ pub(crate) fn router(api: &Arc<InventoryApi>) -> Router {
         .route("/api/inventory", get(stock::list_stock))
         .route("/api/inventory/{item_id}", get(stock::get_item))
         .route("/api/inventory/{item_id}/transactions", get(transactions::list_transactions))
+        .route("/api/inventory/{item_id}/balance", get(transactions::show_balance))
         .route("/api/inventory/update", post(update::update_stock))
         .route("/api/inventory/reserve", post(by_order::reserve))
         .route("/api/inventory/deduct", post(by_order::deduct))

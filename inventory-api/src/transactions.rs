@@ -1,7 +1,9 @@
-//! GET /api/inventory/{item_id}/transactions: the ledger of one item, newest first.
+//! GET /api/inventory/{item_id}/transactions: the ledger of one item, newest first; and …/balance: whether it
+//! adds up to the stock.
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -9,12 +11,15 @@ use chrono::{DateTime, Utc};
 use edge::{Problem, StrictQuery};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use schema_inventory::stock::find_item;
-use schema_inventory::transactions::Transaction;
+use schema_inventory::transactions::{Transaction, find_balance};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::page::PageQuery;
 use crate::{InventoryApi, db_problem, item_id};
+
+/// A longer ledger is not added up for a look: `valerix reconcile` does that.
+const LINES_MAX: i64 = 20_000;
 
 #[derive(Debug, Serialize)]
 struct TransactionAnswer {
@@ -26,6 +31,24 @@ struct TransactionAnswer {
     reservation_id: Option<Uuid>,
     reason: Option<String>,
     created_at: DateTime<Utc>,
+}
+
+/// A stock row beside its ledger.
+#[derive(Debug, Serialize)]
+pub(crate) struct BalanceAnswer {
+    item_id: String,
+    quantity: i64,
+    reserved_quantity: i64,
+    /// Absent where the ledger is too long to be added up for a look.
+    ledger: Option<LedgerSum>,
+}
+
+#[derive(Debug, Serialize)]
+struct LedgerSum {
+    lines: i64,
+    quantity: i64,
+    reserved_quantity: i64,
+    adds_up: bool,
 }
 
 pub(crate) async fn list_transactions(
@@ -53,6 +76,32 @@ pub(crate) async fn list_transactions(
     let rows = rows.ok_or_else(item_id::absent)?;
     let key = |row: &Transaction| row.id.to_string();
     Ok(asked.answer::<Transaction, TransactionAnswer>(rows, &filters, &link, key))
+}
+
+pub(crate) async fn show_balance(
+    State(api): State<Arc<InventoryApi>>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Json<BalanceAnswer>, Problem> {
+    let item_id = item_id::from_path(path)?;
+    let id = item_id.clone();
+    let read = api.db.read(move |connection| {
+        Box::pin(async move { find_balance(connection, &id, LINES_MAX).await })
+    });
+    let found = read.await.map_err(|error| db_problem::problem_of(&error))?;
+    let balance = found.ok_or_else(item_id::absent)?;
+    let sum = LedgerSum {
+        lines: balance.lines,
+        quantity: balance.ledger_on_hand,
+        reserved_quantity: balance.ledger_reserved,
+        adds_up: balance.ledger_on_hand == balance.on_hand
+            && balance.ledger_reserved == balance.reserved,
+    };
+    Ok(Json(BalanceAnswer {
+        item_id,
+        quantity: balance.on_hand,
+        reserved_quantity: balance.reserved,
+        ledger: (balance.lines <= LINES_MAX).then_some(sum),
+    }))
 }
 
 fn parse_place(text: &str) -> Result<i64, Problem> {

@@ -1,14 +1,18 @@
 //! The gate in front of inventory: breaker, retry budget and paced drain of `saga`, behind one lock,
 //! with a clock. What they decide is theirs; the gate only brings the time.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use saga::breaker::{Breaker, BreakerState, Outcome, Permit, Refusal, Statistics};
+use saga::breaker::{Breaker, BreakerState, Change, Mark, Outcome, Permit, Refusal, Statistics};
 use saga::drain::{Drain, DrainConfig, Estimate};
 use saga::retry_budget::{RetryBudget, RetryTotals};
 use tokio::time::Instant;
 
 use crate::{Config, metrics};
+
+/// Changes of the breaker's state that are kept for people.
+const CHANGES_MAX: usize = 20;
 
 /// Shared by everything in one relay that calls inventory.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ struct GateState {
     budget: RetryBudget,
     drain: Option<Drain>,
     refused_before: bool,
+    /// Newest last.
+    changes: VecDeque<(u64, BreakerState)>,
 }
 
 /// The right to make some calls. What is not finished when it is dropped is given back.
@@ -44,6 +50,17 @@ pub struct GateSnapshot {
     pub retries_ready: u32,
     /// The drain under way, as it was started; the backlog left is the caller's to count.
     pub draining: bool,
+    /// The breaker's last changes of state, newest first.
+    pub changes: Vec<StateChange>,
+}
+
+/// The breaker came into this state, so long ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct StateChange {
+    /// The state.
+    pub state: BreakerState,
+    /// How long ago, in milliseconds.
+    pub ago_ms: u64,
 }
 
 impl Gate {
@@ -54,6 +71,7 @@ impl Gate {
             budget: RetryBudget::new(config.retry_budget(), 0),
             drain: None,
             refused_before: false,
+            changes: VecDeque::new(),
         };
         Arc::new(Self {
             started: Instant::now(),
@@ -181,6 +199,7 @@ impl Gate {
 
     /// What people see.
     pub fn snapshot(&self) -> GateSnapshot {
+        self.log_changes();
         let now_ms = self.now_ms();
         let mut state = self.lock();
         GateSnapshot {
@@ -188,18 +207,19 @@ impl Gate {
             retries: state.budget.totals(),
             retries_ready: state.budget.balance(now_ms),
             draining: state.drain.is_some(),
+            changes: state.changes_at(now_ms),
         }
     }
 
     /// Writes the breaker's changes since the last call to the log.
     pub fn log_changes(&self) {
         let now_ms = self.now_ms();
-        let (changes, state) = {
+        let (marks, state) = {
             let mut state = self.lock();
             let statistics = state.breaker.statistics(now_ms);
-            (state.breaker.take_trace(), statistics.state)
+            (state.take_marks(), statistics.state)
         };
-        for mark in changes {
+        for mark in marks {
             metrics::breaker_changed(&mark.change);
             tracing::info!(breaker = "inventory", change = ?mark.change, generation = mark.generation, "breaker");
         }
@@ -212,6 +232,40 @@ impl Gate {
 
     fn lock(&self) -> MutexGuard<'_, GateState> {
         self.state.lock().expect("no decision of the gate panics")
+    }
+}
+
+impl GateState {
+    /// What the breaker has marked since the last call.
+    fn take_marks(&mut self) -> Vec<Mark> {
+        let marks = self.breaker.take_trace();
+        let changes = marks.iter().filter_map(|mark| Some((mark.at_ms, entered(&mark.change)?)));
+        self.changes.extend(changes);
+        let surplus = self.changes.len().saturating_sub(CHANGES_MAX);
+        self.changes.drain(..surplus);
+        marks
+    }
+
+    fn changes_at(&self, now_ms: u64) -> Vec<StateChange> {
+        let change = |&(at_ms, state): &(u64, BreakerState)| StateChange {
+            state,
+            ago_ms: now_ms.saturating_sub(at_ms),
+        };
+        self.changes.iter().rev().map(change).collect()
+    }
+}
+
+/// The state a change leads to; `None`: it stays in its own.
+fn entered(change: &Change) -> Option<BreakerState> {
+    match change {
+        Change::Opened { .. } => Some(BreakerState::Open),
+        Change::HalfOpened { .. } => Some(BreakerState::HalfOpen),
+        Change::Closed { .. } => Some(BreakerState::Closed),
+        Change::Isolated => Some(BreakerState::Isolated),
+        Change::PermitsRaised { .. }
+        | Change::ProbeStarted { .. }
+        | Change::ProbeEnded { .. }
+        | Change::SlowStartEnded => None,
     }
 }
 

@@ -94,6 +94,23 @@ async fn shows_the_ledger_newest_first() {
 }
 
 #[tokio::test]
+async fn the_ledger_adds_up_to_the_stock_or_says_that_it_does_not() {
+    let world = World::with_stock(&[("ps5", 10)]).await;
+    world.put(Uuid::now_v7(), 1, &[("ps5", 3)]).await.assert_is(201, "held");
+    let path = "/api/inventory/ps5/balance";
+    let sum = json!({"lines": 2, "quantity": 10, "reserved_quantity": 3, "adds_up": true});
+    let expected = json!({"item_id": "ps5", "quantity": 10, "reserved_quantity": 3, "ledger": sum});
+    assert_eq!(world.get(path).await.json(), expected);
+    world.database.execute("update stock set on_hand = on_hand + 1 where item_id = 'ps5'").await;
+    assert_eq!(world.get(path).await.json()["ledger"]["adds_up"], false);
+    let many = "insert into inventory_transactions (item_id, kind, on_hand_delta, reserved_delta)
+                select 'ps5', 'adjustment', 0, 0 from generate_series(1, 20000)";
+    world.database.execute(many).await;
+    assert_eq!(world.get(path).await.json()["ledger"], json!(null), "too long for a look");
+    world.get("/api/inventory/ps6/balance").await.assert_is(404, "not-found");
+}
+
+#[tokio::test]
 async fn stocks_the_demo_once_per_database() {
     let world = World::with_stock(&[]).await;
     let made = seed_demo_stock(&world.database.db).await.expect("seeded");

@@ -13,8 +13,9 @@ use edge::health::HealthReport;
 use edge::{Problem, Vitals};
 use http::StatusCode;
 
+use self::changes::{Change, changes_of, marker_of};
 use self::gate::GateRow;
-use super::chart::Chart;
+use super::chart::{Chart, Marker};
 use super::failure::{Failure, text_of};
 use super::form::Fields;
 use super::frame::{Frame, Screen, clock, html};
@@ -23,10 +24,8 @@ use super::visit::Visit;
 use super::when::{When, length};
 use super::words::{self, Mark};
 use crate::OrderApi;
-use crate::breakers::{Breaker, OrderAnswer, command, list_breakers};
+use crate::breakers::{OrderAnswer, command, list_breakers};
 use crate::health::deep;
-
-pub(crate) use changes::Changes;
 
 #[derive(Template)]
 #[template(path = "health.html")]
@@ -113,7 +112,9 @@ async fn page(
     let (breakers, now) = (breakers?, clock(api).await?);
     let breaker = breakers.items.first();
     let state = breaker.and_then(|breaker| breaker.state);
-    api.console.changes.see(state, chaos.ok().map(|chaos| chaos.enabled));
+    let relays = breaker.map(|breaker| breaker.relays.as_slice()).unwrap_or_default();
+    let changes = changes_of(relays, chaos.ok().as_ref(), now);
+    let markers: Vec<Marker> = changes.iter().map(marker_of).collect();
     let window = api.window.snapshot();
     let light = LightWords::of(&window);
     let status = tried.as_ref().map_or(StatusCode::OK, |(_, problem)| problem.status());
@@ -122,13 +123,13 @@ async fn page(
     let page = Page {
         frame,
         tone: light.mark.tone,
-        chart: Chart::of(&window, &api.console.changes.markers()),
+        chart: Chart::of(&window, &markers),
         light,
         checks: checks_of(&report),
         breaker: words::of_breaker(state),
         staff_order: breaker.and_then(|b| b.order.as_ref()).map(|order| StaffOrder::of(order, now)),
-        gates: gates_of(breaker),
-        changes: changes_of(&api.console.changes),
+        gates: relays.iter().map(GateRow::of).collect(),
+        changes: changes.iter().map(ChangeRow::of).collect(),
         vitals: VitalsWords::of(api),
         said: tried.as_ref().map(|(_, problem)| format!("Nothing was done. {}", text_of(problem))),
         tried: tried.map(|(fields, _)| fields).unwrap_or_default(),
@@ -146,16 +147,10 @@ fn checks_of(report: &HealthReport) -> Vec<CheckRow> {
     report.checks().map(row).collect()
 }
 
-fn gates_of(breaker: Option<&Breaker>) -> Vec<GateRow> {
-    breaker.map(|breaker| breaker.relays.iter().map(GateRow::of).collect()).unwrap_or_default()
-}
-
-fn changes_of(changes: &Changes) -> Vec<ChangeRow> {
-    let row = |(seconds_ago, text): (f64, &'static str)| ChangeRow {
-        ago: format!("{} ago", length((seconds_ago * 1_000.0) as i64)),
-        text,
-    };
-    changes.newest_first().map(row).collect()
+impl ChangeRow {
+    fn of(change: &Change) -> ChangeRow {
+        ChangeRow { ago: format!("{} ago", length(change.ago_ms)), text: change.text }
+    }
 }
 
 impl StaffOrder {

@@ -36,6 +36,7 @@ pub(super) struct Chaos {
     pub(super) enabled: bool,
     pub(super) left_ms: i64,
     pub(super) began_at: Option<DateTime<Utc>>,
+    pub(super) ends_at: Option<DateTime<Utc>>,
     pub(super) settings: Option<Value>,
     pub(super) calls: i64,
     pub(super) events: ChaosEvents,
@@ -67,6 +68,21 @@ pub(super) struct Movement {
     pub(super) reservation_id: Option<Uuid>,
     pub(super) reason: Option<String>,
     pub(super) created_at: DateTime<Utc>,
+}
+
+/// Whether an item's ledger adds up to its stock.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Balance {
+    /// Absent where it is too long to be added up for a look.
+    pub(super) ledger: Option<LedgerSum>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct LedgerSum {
+    pub(super) lines: i64,
+    pub(super) quantity: i64,
+    pub(super) reserved_quantity: i64,
+    pub(super) adds_up: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -115,6 +131,10 @@ impl Inventory {
         let path =
             format!("/api/inventory/{}/transactions?limit=50{}", encoded(id), continued(cursor));
         self.ask(Method::GET, &path, None).await
+    }
+
+    pub(super) async fn balance(&self, id: &str) -> Result<Balance, Silence> {
+        self.ask(Method::GET, &format!("/api/inventory/{}/balance", encoded(id)), None).await
     }
 
     pub(super) async fn update(&self, change: &Value) -> Result<Value, Silence> {

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use edge::Vitals;
 
-use super::health::Changes;
 use super::inventory::Inventory;
 use super::live::Streams;
 use super::new_order::Runs;
@@ -14,7 +13,6 @@ use super::new_order::Runs;
 pub(crate) struct Console {
     pub(super) inventory: Inventory,
     pub(super) runs: Runs,
-    pub(super) changes: Changes,
     pub(super) streams: Streams,
     started: Instant,
     cpu: Mutex<Option<(Instant, f64)>>,
@@ -25,7 +23,6 @@ impl Console {
         Console {
             inventory: Inventory::new(inventory_url),
             runs: Runs::default(),
-            changes: Changes::default(),
             streams: Streams::default(),
             started: Instant::now(),
             cpu: Mutex::new(None),

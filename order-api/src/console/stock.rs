@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::failure::{Failure, text_of};
 use super::form::Fields;
 use super::frame::{Frame, Screen, clock, html};
-use super::inventory::{Movement, Silence, Stocked};
+use super::inventory::{Balance, Movement, Silence, Stocked};
 use super::visit::Visit;
 use super::when::When;
 use super::words::{self, Mark, grouped};
@@ -38,6 +38,8 @@ struct ItemPage {
     item: ItemRow,
     invariant: Mark,
     invariant_text: String,
+    sum: Mark,
+    sum_text: String,
     ledger: Vec<LedgerRow>,
     ledger_silent: Option<String>,
     next: Option<String>,
@@ -138,8 +140,11 @@ async fn item_page(
     let now = clock(api).await?;
     let cursor = visit.fields()?.get("cursor").map(ToOwned::to_owned);
     let inventory = &api.console.inventory;
-    let (item, ledger) =
-        tokio::join!(inventory.item(id), inventory.movements(id, cursor.as_deref()));
+    let (item, ledger, balance) = tokio::join!(
+        inventory.item(id),
+        inventory.movements(id, cursor.as_deref()),
+        inventory.balance(id)
+    );
     let item = item.map_err(|silence| silence.problem())?;
     let (ledger, cursor, ledger_silent) = match ledger {
         Ok(page) => (page.items, page.next_cursor, None),
@@ -157,10 +162,13 @@ async fn item_page(
         frame.be_page(path_of(id));
     }
     let (invariant, invariant_text) = judge(std::slice::from_ref(&item));
+    let (sum, sum_text) = judge_ledger(balance);
     let page = ItemPage {
         frame,
         invariant,
         invariant_text,
+        sum,
+        sum_text,
         item: ItemRow::of(item, now),
         ledger: ledger.into_iter().map(|movement| LedgerRow::of(movement, now)).collect(),
         ledger_silent,
@@ -186,6 +194,30 @@ fn judge(items: &[Stocked]) -> (Mark, String) {
         (words::good("holds"), text.to_owned())
     } else {
         (words::bad("broken"), format!("More is promised than is there: {}.", wrong.join(", ")))
+    }
+}
+
+/// Whether every line that was ever written makes what is there.
+fn judge_ledger(balance: Result<Balance, Silence>) -> (Mark, String) {
+    let sum = match balance {
+        Ok(Balance { ledger: Some(sum) }) => sum,
+        Ok(Balance { ledger: None }) => {
+            let text =
+                "The ledger is too long to be added up for a look; valerix reconcile does it.";
+            return (words::quiet("not added up"), text.to_owned());
+        }
+        Err(silence) => return (words::quiet("not known"), silence.text().to_owned()),
+    };
+    let made = format!(
+        "{} lines add up to {} on hand and {} reserved",
+        grouped(sum.lines),
+        grouped(sum.quantity),
+        grouped(sum.reserved_quantity)
+    );
+    if sum.adds_up {
+        (words::good("the ledger adds up"), format!("{made}, which is what is there."))
+    } else {
+        (words::bad("the ledger does not add up"), format!("{made}, which is not what is there."))
     }
 }
 

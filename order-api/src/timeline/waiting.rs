@@ -1,4 +1,7 @@
 //! What a saga waits for after a step, and for how long.
+//!
+//! Who waits behind a breaker may be let through when its time has come, and no sooner than the breaker has a place
+//! for it: all of it is a wait for the breaker, not for a relay.
 
 use chrono::{DateTime, Duration, Utc};
 use saga::{Effect, QueueReason, State};
@@ -53,22 +56,31 @@ impl Waiting {
 
     /// As it has been when it ended at `at`.
     pub(super) fn ended(&self, at: DateTime<Utc>) -> Vec<Wait> {
-        let due_at = self.due_at.unwrap_or(at).min(at);
-        let told = Wait { why: self.why, from: self.from, until: Some(due_at) };
-        let relay = Wait { why: Why::Relay, from: due_at, until: Some(at) };
-        [told, relay].into_iter().filter(|wait| wait.until > Some(wait.from)).collect()
+        let was_due_at = match self.why_when_due() {
+            why if why == self.why => at,
+            _ => self.due_at.unwrap_or(at).min(at),
+        };
+        let told = Wait { why: self.why, from: self.from, until: Some(was_due_at) };
+        let then = Wait { why: self.why_when_due(), from: was_due_at, until: Some(at) };
+        [told, then].into_iter().filter(|wait| wait.until > Some(wait.from)).collect()
     }
 
     /// As it stands at `now`, when nothing has ended it.
     pub(super) fn going_on(&self, now: DateTime<Utc>) -> Vec<Wait> {
         match self.due_at {
-            Some(due_at) if due_at <= now => {
+            Some(due_at) if due_at <= now && self.why_when_due() != self.why => {
                 let told = Wait { why: self.why, from: self.from, until: Some(due_at) };
-                let relay = Wait { why: Why::Relay, from: due_at, until: None };
-                let was_short = due_at <= self.from;
-                [told, relay].into_iter().skip(usize::from(was_short)).collect()
+                let then = Wait { why: self.why_when_due(), from: due_at, until: None };
+                vec![told, then]
             }
             Some(_) | None => vec![Wait { why: self.why, from: self.from, until: None }],
+        }
+    }
+
+    fn why_when_due(&self) -> Why {
+        match self.why {
+            Why::BreakerOpen => Why::BreakerOpen,
+            Why::Backoff | Why::Throttled | Why::Person | Why::Relay => Why::Relay,
         }
     }
 }

@@ -33,3 +33,18 @@ fn a_drain_whose_last_claim_failed_holds_nothing_up() {
     // Its claim failed, so nobody gives anything back.
     assert_eq!(gate.backlog_places(4), 2);
 }
+
+#[test]
+fn the_last_changes_of_the_breaker_are_kept_for_people() {
+    let gate = gate();
+    assert_eq!(gate.snapshot().changes, []);
+    for _ in 0..CHANGES_MAX {
+        gate.isolate();
+        gate.close();
+    }
+    let changes = gate.snapshot().changes;
+    assert_eq!(changes.len(), CHANGES_MAX);
+    assert_eq!(changes[0].state, BreakerState::Closed, "newest first");
+    assert_eq!(changes[1].state, BreakerState::Isolated);
+    assert!(changes.is_sorted_by_key(|change| change.ago_ms));
+}

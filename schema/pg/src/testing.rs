@@ -48,6 +48,13 @@ pub fn server_url(database: &str) -> String {
     SERVER.get_or_init(|| TestServer::start().expect("a test server can be started")).url(database)
 }
 
+impl TestDb {
+    /// Does to it what no service would.
+    pub async fn execute(&self, sql: &'static str) {
+        sqlx::query(sql).execute(self.db.pool()).await.expect("the test server carries it out");
+    }
+}
+
 impl Drop for TestDb {
     fn drop(&mut self) {
         let drop_it = format!("drop database if exists {} with (force)", self.name);

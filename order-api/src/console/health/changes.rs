@@ -1,70 +1,70 @@
-//! When the breaker and the gremlin were seen to change, for the markers of the chart.
-//!
-//! Seen by whoever looks at the page: what happened while nobody looked is told at the next look, as of then.
+//! When the breaker and the gremlin changed, for the markers of the chart: as those tell who changed.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
 
 use super::super::chart::Marker;
+use super::super::inventory::Chaos;
+use crate::breakers::OfRelay;
 
-const KEPT_MAX: usize = 30;
+const SHOWN_MAX: usize = 30;
+/// Relays that see the same within this time are told of once.
+const TOGETHER_MS: i64 = 1_000;
 
-/// The last look, and what has changed between looks.
-#[derive(Default)]
-pub(crate) struct Changes(Mutex<Seen>);
-
-#[derive(Default)]
-struct Seen {
-    breaker: Option<&'static str>,
-    chaos: Option<bool>,
-    changes: VecDeque<(Instant, &'static str)>,
+/// Something changed, so long ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) ago_ms: i64,
+    pub(super) text: &'static str,
 }
 
-impl Changes {
-    /// Compares with the last look; `None`: it could not be seen.
-    pub(super) fn see(&self, breaker: Option<&'static str>, chaos: Option<bool>) {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(before), Some(now)) = (seen.breaker, breaker)
-            && before != now
-        {
-            seen.add(breaker_word(now));
-        }
-        if let (Some(before), Some(now)) = (seen.chaos, chaos)
-            && before != now
-        {
-            seen.add(if now { "gremlin on" } else { "gremlin off" });
-        }
-        seen.breaker = breaker.or(seen.breaker);
-        seen.chaos = chaos.or(seen.chaos);
-    }
-
-    pub(super) fn markers(&self) -> Vec<Marker> {
-        self.newest_first().map(|(seconds_ago, text)| Marker { seconds_ago, text }).collect()
-    }
-
-    /// How many seconds ago, and what.
-    pub(super) fn newest_first(&self) -> impl Iterator<Item = (f64, &'static str)> + use<> {
-        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let told = seen.changes.iter().rev().map(|(at, text)| (at.elapsed().as_secs_f64(), *text));
-        told.collect::<Vec<_>>().into_iter()
-    }
-}
-
-impl Seen {
-    fn add(&mut self, text: &'static str) {
-        self.changes.push_back((Instant::now(), text));
-        if self.changes.len() > KEPT_MAX {
-            self.changes.pop_front();
+/// Newest first.
+pub(super) fn changes_of(
+    relays: &[OfRelay],
+    chaos: Option<&Chaos>,
+    now: DateTime<Utc>,
+) -> Vec<Change> {
+    let gates = relays.iter().filter_map(|relay| relay.gate.as_ref());
+    let mut changes: Vec<Change> = gates.flat_map(of_gate).collect();
+    changes.extend(chaos.into_iter().flat_map(|chaos| of_gremlin(chaos, now)));
+    changes.sort_by_key(|change| change.ago_ms);
+    let mut told: Vec<Change> = Vec::new();
+    for change in changes {
+        let is_told = |other: &&Change| change.ago_ms - other.ago_ms <= TOGETHER_MS;
+        if !told.iter().rev().take_while(is_told).any(|other| other.text == change.text) {
+            told.push(change);
         }
     }
+    told.truncate(SHOWN_MAX);
+    told
 }
 
-fn breaker_word(state: &str) -> &'static str {
-    match state {
-        "closed" => "breaker closed",
-        "open" => "breaker open",
-        "half_open" => "breaker half open",
-        _ => "breaker isolated",
-    }
+pub(super) fn marker_of(change: &Change) -> Marker {
+    Marker { seconds_ago: change.ago_ms as f64 / 1_000.0, text: change.text }
 }
+
+fn of_gate(gate: &Value) -> impl Iterator<Item = Change> {
+    let changes = gate["changes"].as_array().into_iter().flatten();
+    changes.filter_map(|change| {
+        let text = match change["state"].as_str()? {
+            "closed" => "breaker closed",
+            "open" => "breaker open",
+            "half_open" => "breaker half open",
+            "isolated" => "breaker isolated",
+            _ => return None,
+        };
+        Some(Change { ago_ms: change["ago_ms"].as_i64()?, text })
+    })
+}
+
+/// Only its last visit is known.
+fn of_gremlin(chaos: &Chaos, now: DateTime<Utc>) -> Vec<Change> {
+    let since = |at: DateTime<Utc>| (now - at).num_milliseconds().max(0);
+    let came = chaos.began_at.map(|at| Change { ago_ms: since(at), text: "gremlin on" });
+    let went = chaos.ends_at.filter(|_| !chaos.enabled);
+    let went = went.map(|at| Change { ago_ms: since(at), text: "gremlin off" });
+    [came, went].into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests;

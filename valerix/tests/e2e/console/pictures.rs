@@ -6,11 +6,19 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use schema_orders::testing::{insert_mixed_past, vacuum};
+use schema_pg::{Db, PoolConfig};
+
 use super::access::{check, check_width};
 use super::browser::Browser;
-use crate::support::{Api, Up, alone};
+use crate::support::{Apart, Api, Up, alone};
 
 const DIRECTORY: &str = "VALERIX_PICTURES";
+/// How many orders "many" are: 1,000,000 takes minutes.
+const MANY: &str = "VALERIX_SAGAS";
+const MANY_BY_DEFAULT: i64 = 20_000;
+const LONG_MS: u32 = 600_000;
+const START_MAX: Duration = Duration::from_secs(30);
 const SCREENS: [(&str, &str); 8] = [
     ("overview", "/console"),
     ("orders", "/console/orders"),
@@ -40,6 +48,30 @@ async fn every_screen_is_accessible_in_both_themes_and_fits_a_telephone() {
     assert!(browser.is_shown(".verdict").await && browser.is_shown(".drawing svg").await);
     assert!(!browser.is_shown(".top nav").await && !browser.is_shown("#form-note").await);
     photograph(&browser, "print-saga").await;
+    browser.close().await;
+}
+
+/// A tenth of them waits for inventory, which staff has shut off.
+#[tokio::test]
+async fn every_screen_is_accessible_and_fits_with_a_great_many_orders() {
+    let _alone = alone().await;
+    let count = std::env::var(MANY).map_or(MANY_BY_DEFAULT, |count| count.parse().expect(MANY));
+    let system = Apart::new();
+    let _services = (system.order_api(), system.inventory_api(), system.relay());
+    system.orders.ready(START_MAX).await;
+    system.inventory.ready(START_MAX).await;
+    system.orders.isolate(true).await;
+    let pool = PoolConfig::new(&system.subject.orders_url, "test");
+    let pool = PoolConfig { statement_timeout_ms: LONG_MS, ..pool };
+    let past = Db::connect(&pool).await.expect("the orders database answers");
+    insert_mixed_past(&past, count).await;
+    vacuum(&past).await;
+    past.pool().close().await;
+    let browser = Browser::open(&system.orders).await;
+    let found = ["attention", "breaker", "doubt", "failed"]
+        .map(|view| (view, format!("/console/orders?view={view}")));
+    let found = found.iter().map(|(name, path)| (*name, path.as_str()));
+    look_at(&browser, "many", &SCREENS.into_iter().chain(found).collect::<Vec<_>>()).await;
     browser.close().await;
 }
 
