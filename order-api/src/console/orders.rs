@@ -38,6 +38,7 @@ struct Page {
     states: Vec<Choice>,
     reasons: Vec<Choice>,
     is_filtered: bool,
+    has_fields: bool,
     /// Of the form that acts on all that match.
     filters: Vec<(&'static str, String)>,
     as_of: String,
@@ -158,6 +159,7 @@ impl Page {
             states: STATES.into_iter().map(choice(&asked.state)).collect(),
             reasons: REASONS.into_iter().map(choice(&asked.reason)).collect(),
             is_filtered: asked.is_filtered(),
+            has_fields: asked.has_fields(),
             filters: asked.pairs().into_iter().map(for_bulk).collect(),
             as_of: found.as_of.to_rfc3339_opts(SecondsFormat::Micros, true),
             total: format!("{matching} order{plural}"),

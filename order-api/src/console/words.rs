@@ -131,7 +131,7 @@ pub(super) fn count(count: i64, counted: schema_orders::inspection::Counted) -> 
     match counted {
         Counted::Exact => number,
         Counted::AtLeast => format!("{number}+"),
-        Counted::Estimate => format!("≈ {number}"),
+        Counted::Estimate => format!("≈\u{202f}{number}"),
     }
 }
 

@@ -32,6 +32,9 @@ async fn no_list_or_search_reads_a_whole_table() {
     assert_no_whole_scan(&connect(&world, 2_000).await).await;
     report(&world, sagas).await;
     check_estimates(&world, sagas).await;
+    let attention = world.get("/api/sagas?stuck=true&limit=50").await.json();
+    let found = attention["items"].as_array().unwrap().len();
+    assert_eq!(found, 50, "they are found behind thousands that wait as they should");
 }
 
 /// On connections of its own, which have not scanned anything.

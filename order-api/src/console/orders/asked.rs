@@ -77,6 +77,11 @@ impl Asked {
         !self.pairs().is_empty()
     }
 
+    /// Whether more is filled in than a view.
+    pub(super) fn has_fields(&self) -> bool {
+        self.pairs().iter().any(|(name, _)| *name != "view")
+    }
+
     /// The fields that are filled in, by name.
     pub(super) fn pairs(&self) -> Vec<(&'static str, String)> {
         let flag = |is_set: bool| if is_set { "true".to_owned() } else { String::new() };

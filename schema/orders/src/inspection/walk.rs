@@ -18,6 +18,10 @@ const LISTED_STATES: [&str; 5] = ["queued", "releasing", "failed", "cancelled", 
 const WORK_LIST_STATES: [&str; 2] = ["pending", "reserving"];
 /// A look at the work list for what is overdue costs little per message, so it goes further.
 const OVERDUE_FACTOR: usize = 20;
+/// A work list up to here, some 200,000 messages, is read as a whole for what is overdue.
+const WORK_LIST_BYTES_MAX: i64 = 32 * 1024 * 1024;
+/// More than these are not gathered.
+const OVERDUE_MAX: i64 = 5_000;
 
 /// Where candidates come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -220,6 +224,53 @@ async fn all(connection: &mut PgConnection, range: Range, limit: i64) -> sqlx::R
 /// Two lists are walked side by side; what lies below the nearer end of the two is left for the next look.
 async fn stuck(connection: &mut PgConnection, range: Range, limit: usize) -> sqlx::Result<Seen> {
     let parked = listed(&mut *connection, "parked", range, limit as i64).await?;
+    let overdue = match all_overdue(&mut *connection, range).await? {
+        Some(overdue) => overdue,
+        None => walk_overdue(connection, range, limit).await?,
+    };
+    let parked_end = if parked.len() == limit { parked.last().copied() } else { None };
+    let more_below = parked_end.max(overdue.more_below);
+    let count = parked.len() + overdue.count;
+    let mut ids = overdue.ids;
+    ids.extend(parked);
+    ids.retain(|id| more_below.is_none_or(|end| *id >= end));
+    ids.sort_unstable_by(|a, b| b.cmp(a));
+    ids.dedup();
+    Ok(Seen { ids, count, more_below })
+}
+
+/// All that is overdue on the work list, found by reading the whole of it; `None`: it is too long for that, or too
+/// much of it is overdue. So a few that need somebody are found at once behind a hundred thousand that wait as
+/// they should.
+async fn all_overdue(connection: &mut PgConnection, range: Range) -> sqlx::Result<Option<Seen>> {
+    let bytes = sqlx::query_scalar!(r#"select pg_relation_size('outbox') as "bytes!""#);
+    if bytes.fetch_one(&mut *connection).await? > WORK_LIST_BYTES_MAX {
+        return Ok(None);
+    }
+    let ids = sqlx::query_scalar!(
+        "select order_id
+         from outbox
+         where order_id >= $1 and order_id < $2
+            and (owner is not null
+                or coalesce(run_at, created_at) < now() - $3 * interval '1 second')
+         limit $4",
+        range.from,
+        range.before,
+        STUCK_AFTER_S,
+        OVERDUE_MAX + 1,
+    )
+    .fetch_all(connection)
+    .await?;
+    let is_all = ids.len() as i64 <= OVERDUE_MAX;
+    Ok(is_all.then(|| Seen { count: ids.len(), ids, more_below: None }))
+}
+
+/// What is overdue among so many on the work list.
+async fn walk_overdue(
+    connection: &mut PgConnection,
+    range: Range,
+    limit: usize,
+) -> sqlx::Result<Seen> {
     let overdue = sqlx::query!(
         r#"
         with looked_at as (
@@ -243,16 +294,8 @@ async fn stuck(connection: &mut PgConnection, range: Range, limit: usize) -> sql
     )
     .fetch_all(connection)
     .await?;
-    let overdue_count = overdue.first().map_or(0, |row| row.count as usize);
-    let parked_end = if parked.len() == limit { parked.last().copied() } else { None };
-    let overdue_end =
-        if overdue_count == limit { overdue.last().map(|row| row.order_id) } else { None };
-    let more_below = parked_end.max(overdue_end);
-    let count = parked.len() + overdue_count;
-    let mut ids: Vec<Uuid> = overdue.into_iter().map(|row| row.order_id).collect();
-    ids.extend(parked);
-    ids.retain(|id| more_below.is_none_or(|end| *id >= end));
-    ids.sort_unstable_by(|a, b| b.cmp(a));
-    ids.dedup();
-    Ok(Seen { ids, count, more_below })
+    let count = overdue.first().map_or(0, |row| row.count as usize);
+    let end = if count == limit { overdue.last().map(|row| row.order_id) } else { None };
+    let ids = overdue.into_iter().map(|row| row.order_id).collect();
+    Ok(Seen { ids, count, more_below: end })
 }
