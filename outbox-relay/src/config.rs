@@ -52,6 +52,14 @@ pub struct Config {
     #[arg(long, env = "RELAY_DRAIN_RATE", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub drain_rate: u32,
 
+    /// Finished orders compared with inventory per second at most, by the eldest relay (0 to 100; 0: none are).
+    #[arg(long, env = "RELAY_RECONCILE_PER_S", default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub reconcile_per_s: u32,
+
+    /// Age from which an order is compared with inventory, in seconds (1 to 86400).
+    #[arg(long, env = "RELAY_RECONCILE_AFTER_S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub reconcile_after_s: u64,
+
     /// Whether inventory's batch call may be used where it is offered.
     #[arg(long, env = "RELAY_BATCH_CALLS", default_value_t = BatchCalls::Auto)]
     pub batch_calls: BatchCalls,
@@ -94,6 +102,11 @@ impl Config {
     /// Milliseconds a retried order has.
     pub fn order_deadline_ms(&self) -> i64 {
         i64::try_from(self.order_deadline_s * 1_000).expect("bounded to a week")
+    }
+
+    /// Age from which an order is compared with inventory.
+    pub fn reconcile_after(&self) -> Duration {
+        Duration::from_secs(self.reconcile_after_s)
     }
 
     /// The breaker's configuration.

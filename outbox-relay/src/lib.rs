@@ -15,6 +15,7 @@ pub mod in_flight;
 pub mod inventory;
 pub mod membership;
 pub mod metrics;
+mod reconcile;
 pub mod record;
 pub mod relay;
 mod router;

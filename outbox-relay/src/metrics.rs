@@ -10,6 +10,7 @@ use schema_orders::sagas::{Move, Moved};
 
 use crate::decide::Call;
 use crate::gate::GateSnapshot;
+use crate::reconcile::Kind;
 
 /// Whom the breaker guards.
 const GUARDED: &str = "inventory";
@@ -26,6 +27,7 @@ pub fn describe() {
     );
     describe_histogram!("relay_claim_rows", "sagas claimed in one statement");
     schema_pg::describe_metrics();
+    describe_reconcile();
     describe_gauge!("relay_sagas_in_flight", "sagas this relay holds");
     describe_counter!("relay_first_tries_total", "calls that were the first of their saga's step");
     describe_counter!(
@@ -78,7 +80,28 @@ fn describe_sagas() {
     );
 }
 
+fn describe_reconcile() {
+    describe_gauge!(
+        "reconcile_drift",
+        "finished orders whose stock in inventory is not as they say, by kind; a thousand at most"
+    );
+    describe_counter!(
+        "reconcile_orders_total",
+        "finished orders compared with inventory, by what came of it"
+    );
+    describe_gauge!(
+        "reconcile_last_look_timestamp_seconds",
+        Unit::Seconds,
+        "when this relay last compared orders with inventory, by the database's clock, since 1970; 0: never"
+    );
+}
+
 fn begin_at_zero() {
+    for outcome in ["agrees", "differs", "unanswered"] {
+        counter!("reconcile_orders_total", "outcome" => outcome).increment(0);
+    }
+    drift(&Kind::ALL.map(|kind| (kind, 0)));
+    gauge!("reconcile_last_look_timestamp_seconds").set(0.0);
     for state in ["reserving", "queued", "confirmed", "releasing", "failed", "cancelled", "parked"]
     {
         counter!("sagas_moved_total", "state" => state).increment(0);
@@ -187,6 +210,23 @@ pub(crate) fn in_flight(sagas: usize) {
 
 pub(crate) fn drain_estimate(seconds: f64) {
     gauge!("relay_drain_estimate_seconds").set(seconds);
+}
+
+/// Drift that is known now.
+pub(crate) fn drift(counts: &[(Kind, usize)]) {
+    for (kind, orders) in counts {
+        gauge!("reconcile_drift", "kind" => kind.name()).set(*orders as f64);
+    }
+}
+
+/// A finished order was compared.
+pub(crate) fn compared(outcome: &'static str) {
+    counter!("reconcile_orders_total", "outcome" => outcome).increment(1);
+}
+
+/// A round has ended that began then.
+pub(crate) fn reconciled_at(time: DateTime<Utc>) {
+    gauge!("reconcile_last_look_timestamp_seconds").set(time.timestamp() as f64);
 }
 
 /// Both times are the database's; its clock may have been set back between them.

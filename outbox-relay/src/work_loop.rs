@@ -24,6 +24,7 @@ use crate::decide::{Call, given_up};
 use crate::drive::Driver;
 use crate::inventory::InventoryUrlError;
 use crate::membership::{Membership, Seen};
+use crate::reconcile;
 use crate::record::{Reach, Recorder, tell_stored};
 use crate::relay::Relay;
 use crate::staff_orders::Heeded;
@@ -85,6 +86,7 @@ pub async fn serve(
         let listening = listen_for_ever(db, WORK_CHANNEL, work);
         tokio::spawn(stop.clone().run_until_cancelled_owned(listening))
     });
+    let reconciling = tokio::spawn(reconcile::run(relay.clone(), membership.clone(), stop.clone()));
     let mut work =
         Work::new(relay.clone(), membership.clone(), recorder.clone(), tasks.clone(), looks);
     let taking = TakeIn {
@@ -110,6 +112,8 @@ pub async fn serve(
     membership.leave(&relay.db).await;
     // They end by the token; a panic in them has been reported by the runtime.
     let _ = beating.await;
+    reconciling.abort();
+    let _ = reconciling.await;
     if let Some(listening) = listening {
         let _ = listening.await;
     }

@@ -2,6 +2,7 @@
 
 use saga::Rejection;
 use saga::breaker::Outcome;
+use schema_orders::orders::Line;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -49,6 +50,16 @@ struct ProblemBody {
 struct ReservationBody {
     reservation_id: Uuid,
     state: String,
+}
+
+/// A reservation as inventory tells it.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Reservation {
+    /// `None` on a tombstone that was left for nobody.
+    pub(crate) order_id: Option<Uuid>,
+    /// `held`, `committed`, `released` or `rejected`.
+    pub(crate) state: String,
+    pub(crate) lines: Vec<Line>,
 }
 
 impl Answer {
@@ -120,6 +131,19 @@ pub fn release(id: Uuid, status: u16, retry_after_ms: Option<u64>, body: &[u8]) 
         },
         (412, Some("stale-epoch")) => Answer::Stale,
         _ => otherwise(status, retry_after_ms, code),
+    }
+}
+
+/// The answer to a question about a reservation. Outer `None`: it says nothing; inner: there is none. A 404
+/// that is not our problem is that of a service, or of something in between, that does not know the call.
+pub(crate) fn look_up(id: Uuid, status: u16, body: &[u8]) -> Option<Option<Reservation>> {
+    match status {
+        200 => {
+            let of_id = serde_json::from_slice::<ReservationBody>(body).ok()?.reservation_id == id;
+            of_id.then(|| serde_json::from_slice(body).ok().map(Some)).flatten()
+        }
+        404 => (problem_code(body).as_deref() == Some("not-found")).then_some(None),
+        _ => None,
     }
 }
 

@@ -94,15 +94,29 @@ impl Exchange {
     ) -> Result<Answered, Failure> {
         let exchange = async {
             strike(site, Moment::Before).await.map_err(|_| Failure::NotSent)?;
-            let response = self.0.request(request).await.map_err(|error| Failure::of(&error))?;
-            let (head, body) = response.into_parts();
-            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
-            let body = body.map_err(|_| Failure::Lost)?.to_bytes();
+            let answered = self.send(request).await?;
             strike(site, Moment::After).await.map_err(|_| Failure::Lost)?;
-            let retry_after_ms = retry_after_ms(&head.headers);
-            Ok(Answered { status: head.status.as_u16(), retry_after_ms, body })
+            Ok(answered)
         };
         timeout(within, exchange).await.unwrap_or(Err(Failure::Lost))
+    }
+
+    /// The same for a question: whatever becomes of it, nothing has happened.
+    pub(super) async fn read(
+        &self,
+        request: Request<Full<Bytes>>,
+        within: Duration,
+    ) -> Result<Answered, Failure> {
+        timeout(within, self.send(request)).await.unwrap_or(Err(Failure::Lost))
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answered, Failure> {
+        let response = self.0.request(request).await.map_err(|error| Failure::of(&error))?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+        let body = body.map_err(|_| Failure::Lost)?.to_bytes();
+        let retry_after_ms = retry_after_ms(&head.headers);
+        Ok(Answered { status: head.status.as_u16(), retry_after_ms, body })
     }
 
     /// Sends a request whose answer is read bit by bit, until then.

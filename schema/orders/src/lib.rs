@@ -15,6 +15,7 @@ pub mod hints;
 pub mod idempotency_keys;
 pub mod inspection;
 pub mod listen;
+pub mod looking_back;
 pub mod orders;
 pub mod outbox;
 pub mod reconcile_actions;

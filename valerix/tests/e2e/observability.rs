@@ -3,8 +3,11 @@
 //! First as files: rules are checked and tested by promtool, every alert has its page. Then alive: a real Prometheus
 //! scrapes a system under load while things break, and every panel and every rule is asked.
 
+mod dashboard_file;
 mod dashboards;
+mod incidents;
 mod live;
+mod picture;
 mod prometheus;
 mod proof;
 mod rules;

@@ -15,6 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::sleep;
 
+use super::picture::Line;
 use super::prometheus::program;
 use super::root;
 use crate::support::{Api, free_port};
@@ -22,7 +23,7 @@ use crate::support::{Api, free_port};
 const POLL: Duration = Duration::from_millis(250);
 const START_MAX: Duration = Duration::from_secs(30);
 /// So much shorter than deployed do conditions have to last.
-const IMPATIENCE: u32 = 15;
+pub(super) const IMPATIENCE: u32 = 15;
 
 /// Killed when dropped.
 pub(crate) struct Prometheus {
@@ -33,10 +34,10 @@ pub(crate) struct Prometheus {
 }
 
 impl Prometheus {
-    /// Scrapes these services, each under its job, once a second.
-    pub(crate) async fn start(jobs: &[(&str, Vec<&Api>)]) -> Prometheus {
+    /// Scrapes these services, each under its job, once a second; conditions have to last so much shorter than deployed.
+    pub(crate) async fn start(jobs: &[(&str, Vec<&Api>)], impatience: u32) -> Prometheus {
         let directory = tempfile::tempdir().expect("a directory");
-        write_configuration(directory.path(), jobs);
+        write_configuration(directory.path(), jobs, impatience);
         let port = free_port();
         let log = fs::File::create(directory.path().join("log")).expect("it can be written");
         let child = Command::new(program("prometheus"))
@@ -66,9 +67,31 @@ impl Prometheus {
         series.iter().filter_map(|one| number(&one["value"][1])).collect()
     }
 
+    /// Its clock, in seconds.
+    pub(crate) async fn now(&self) -> f64 {
+        self.ask("vector(time())").await[0]
+    }
+
+    /// What a query gave each second, by seconds since `from`; each line called as `legend` says.
+    pub(super) async fn lines(&self, query: &str, legend: &str, from: f64, to: f64) -> Vec<Line> {
+        let (start, end) = (from.to_string(), to.to_string());
+        let parameters = [("query", query), ("start", &start), ("end", &end), ("step", "1")];
+        let data = self.get("query_range", &parameters).await;
+        let series = data["result"].as_array().cloned().unwrap_or_default();
+        let line = |one: &Value| {
+            let points = one["values"].as_array().into_iter().flatten();
+            let point = |point: &Value| Some((point[0].as_f64()? - from, number(&point[1])?));
+            Line {
+                name: called(legend, &one["metric"]),
+                points: points.filter_map(point).collect(),
+            }
+        };
+        series.iter().map(line).collect()
+    }
+
     /// How many numbers a query gives over the time since `seconds` ago. What is not a number does not count.
     pub(crate) async fn numbers_since(&self, expression: &str, seconds: u64) -> usize {
-        let now = self.ask("vector(time())").await[0];
+        let now = self.now().await;
         let (start, end) = ((now - seconds as f64).to_string(), now.to_string());
         let parameters = [("query", expression), ("start", &start), ("end", &end), ("step", "1")];
         let data = self.get("query_range", &parameters).await;
@@ -118,6 +141,21 @@ impl Drop for Prometheus {
     }
 }
 
+/// `{{state}}` is the label.
+fn called(legend: &str, labels: &Value) -> String {
+    let mut called = String::new();
+    for part in legend.split("{{") {
+        match part.split_once("}}") {
+            Some((label, rest)) => {
+                called.push_str(labels[label].as_str().unwrap_or_default());
+                called.push_str(rest);
+            }
+            None => called.push_str(part),
+        }
+    }
+    called
+}
+
 fn name(labels: &Value) -> String {
     let alert = labels["alertname"].as_str().unwrap_or_default();
     match labels["job"].as_str() {
@@ -130,7 +168,7 @@ fn number(value: &Value) -> Option<f64> {
     value.as_str()?.parse().ok().filter(|number: &f64| !number.is_nan())
 }
 
-fn write_configuration(directory: &Path, jobs: &[(&str, Vec<&Api>)]) {
+fn write_configuration(directory: &Path, jobs: &[(&str, Vec<&Api>)], impatience: u32) {
     let mut text =
         "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\n  evaluation_interval: 1s\n\
                     rule_files: ['*.rules.yml']\nscrape_configs:\n"
@@ -148,14 +186,14 @@ fn write_configuration(directory: &Path, jobs: &[(&str, Vec<&Api>)]) {
         let path = entry.expect("an entry").path();
         let name = path.file_stem().expect("a file").to_string_lossy().into_owned();
         let text = fs::read_to_string(&path).expect("it can be read");
-        let lines: Vec<String> = text.lines().map(impatient).collect();
+        let lines: Vec<String> = text.lines().map(|line| impatient(line, impatience)).collect();
         let copy = directory.join(format!("{name}.rules.yml"));
         fs::write(copy, lines.join("\n")).expect("it can be written");
     }
 }
 
-/// `for: 1m` becomes `for: 4s`.
-fn impatient(line: &str) -> String {
+/// Fifteen times as impatient, `for: 1m` becomes `for: 4s`.
+fn impatient(line: &str, impatience: u32) -> String {
     let Some((indent, patience)) = line.split_once("for: ") else { return line.to_owned() };
     if !indent.trim().is_empty() {
         return line.to_owned();
@@ -163,5 +201,5 @@ fn impatient(line: &str) -> String {
     let (count, unit) = patience.split_at(patience.len() - 1);
     let count: u32 = count.parse().expect("a whole number");
     let seconds = if unit == "m" { count * 60 } else { count };
-    format!("{indent}for: {}s", seconds.div_ceil(IMPATIENCE))
+    format!("{indent}for: {}s", seconds.div_ceil(impatience))
 }

@@ -85,7 +85,7 @@ fn kebab(name: &str) -> String {
     kebab
 }
 
-fn promtool(command: &[&str], files: &[PathBuf]) {
+pub(super) fn promtool(command: &[&str], files: &[PathBuf]) {
     assert!(!files.is_empty(), "there is nothing to look at");
     let ran = Command::new(program("promtool")).args(command).args(files).output();
     let ran = ran.expect("promtool can be started");
