@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use classify::Answer;
-pub(crate) use classify::Reservation;
+pub(crate) use classify::{Reservation, Untold};
 
 use crate::config::{BatchCalls, Config};
 use entry_traces::EntryTraces;
@@ -167,17 +167,18 @@ impl Inventory {
         }
     }
 
-    /// What inventory has under this id. Outer `None`: no answer that could be read; inner: it has nothing.
+    /// What inventory has under this id; `Ok(None)`: nothing.
     ///
     /// It belongs to no saga's trace, and is in none of its own: nobody would look at so many.
-    pub(crate) async fn look_up(&self, id: Uuid) -> Option<Option<Reservation>> {
+    pub(crate) async fn look_up(&self, id: Uuid) -> Result<Option<Reservation>, Untold> {
         let (trace, span) = (rand::random::<u128>() | 1, rand::random::<u64>() | 1);
         let request = self
             .request(Method::GET, &format!("/api/inventory/reservations/{id}"))
             .header(TRACEPARENT, format!("00-{trace:032x}-{span:016x}-00"))
             .body(Full::default())
             .expect(PARTS_ARE_VALID);
-        let answered = self.http.read(request, self.call_timeout).await.ok()?;
+        let answered = self.http.read(request, self.call_timeout).await;
+        let answered = answered.map_err(|_| Untold)?;
         classify::look_up(id, answered.status, &answered.body)
     }
 

@@ -127,7 +127,7 @@ impl Reconciler {
             self.findings.forget(order.order_id);
             return true;
         }
-        let Some(found) = self.relay.inventory.look_up(order.reservation_id).await else {
+        let Ok(found) = self.relay.inventory.look_up(order.reservation_id).await else {
             metrics::compared("unanswered");
             return false;
         };

@@ -52,6 +52,10 @@ struct ReservationBody {
     state: String,
 }
 
+/// There was no answer to a question, or none that says anything.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Untold;
+
 /// A reservation as inventory tells it.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Reservation {
@@ -134,16 +138,17 @@ pub fn release(id: Uuid, status: u16, retry_after_ms: Option<u64>, body: &[u8]) 
     }
 }
 
-/// The answer to a question about a reservation. Outer `None`: it says nothing; inner: there is none. A 404
-/// that is not our problem is that of a service, or of something in between, that does not know the call.
-pub(crate) fn look_up(id: Uuid, status: u16, body: &[u8]) -> Option<Option<Reservation>> {
+/// The answer to a question about a reservation; `Ok(None)`: there is none. A 404 that is not our problem is that
+/// of a service, or of something in between, that does not know the call.
+pub(crate) fn look_up(id: Uuid, status: u16, body: &[u8]) -> Result<Option<Reservation>, Untold> {
     match status {
         200 => {
-            let of_id = serde_json::from_slice::<ReservationBody>(body).ok()?.reservation_id == id;
-            of_id.then(|| serde_json::from_slice(body).ok().map(Some)).flatten()
+            let told: ReservationBody = serde_json::from_slice(body).map_err(|_| Untold)?;
+            let found: Reservation = serde_json::from_slice(body).map_err(|_| Untold)?;
+            if told.reservation_id == id { Ok(Some(found)) } else { Err(Untold) }
         }
-        404 => (problem_code(body).as_deref() == Some("not-found")).then_some(None),
-        _ => None,
+        404 if problem_code(body).as_deref() == Some("not-found") => Ok(None),
+        _ => Err(Untold),
     }
 }
 

@@ -76,3 +76,22 @@ fn a_release_is_acknowledged_by_inventorys_own_words_only() {
         assert_eq!(release(ID, 200, None, body.as_bytes()), Answer::Unknown, "{body}");
     }
 }
+
+#[test]
+fn a_question_is_answered_by_inventorys_own_words_only() {
+    let id = Uuid::from_u128(7);
+    let body = |id: Uuid| {
+        format!(
+            r#"{{"reservation_id":"{id}","order_id":null,"state":"held","lines":[{{"item_id":"a","quantity":2}}],"epoch":1}}"#
+        )
+    };
+    let lines = vec![Line { item_id: "a".to_owned(), quantity: 2 }];
+    let held = Reservation { order_id: None, state: "held".to_owned(), lines };
+    assert_eq!(look_up(id, 200, body(id).as_bytes()), Ok(Some(held)));
+    assert_eq!(look_up(id, 200, body(Uuid::nil()).as_bytes()), Err(Untold), "another one's");
+    let absent = format!(r#"{{"type":"{PROBLEM_TYPES}not-found"}}"#);
+    assert_eq!(look_up(id, 404, absent.as_bytes()), Ok(None));
+    assert_eq!(look_up(id, 404, b"<html>nothing here</html>"), Err(Untold), "a proxy's page");
+    assert_eq!(look_up(id, 405, b""), Err(Untold));
+    assert_eq!(look_up(id, 503, absent.as_bytes()), Err(Untold));
+}
