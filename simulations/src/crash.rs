@@ -58,6 +58,7 @@ pub async fn run(options: &Options) -> anyhow::Result<Outcome> {
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
     std::fs::set_permissions(directory.path(), open)?;
     let room = directory.path();
+    make_room_for(options.report.as_deref())?;
     let mut outcome = if options.scenario == Scenario::FullSweep {
         sweep(options, room).await?
     } else if options.scenario == Scenario::KnownBad {
@@ -143,6 +144,13 @@ impl fmt::Display for Outcome {
             Self::KnownBad(report) => report.fmt(f),
         }
     }
+}
+
+/// What cannot be written is said before the run, not after it.
+fn make_room_for(report: Option<&Path>) -> anyhow::Result<()> {
+    let Some(directory) = report.and_then(Path::parent) else { return Ok(()) };
+    let says = || format!("{} cannot be made", directory.display());
+    std::fs::create_dir_all(directory).with_context(says)
 }
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {

@@ -19,6 +19,7 @@ const MANY: &str = "VALERIX_SAGAS";
 const MANY_BY_DEFAULT: i64 = 20_000;
 const LONG_MS: u32 = 600_000;
 const START_MAX: Duration = Duration::from_secs(30);
+const RUN_MAX: Duration = Duration::from_mins(3);
 const SCREENS: [(&str, &str); 8] = [
     ("overview", "/console"),
     ("orders", "/console/orders"),
@@ -33,15 +34,24 @@ const SCREENS: [(&str, &str); 8] = [
 #[tokio::test]
 async fn every_screen_is_accessible_in_both_themes_and_fits_a_telephone() {
     let _alone = alone().await;
-    let system = Up::new();
+    let mut system = Up::new();
+    let reports = system.path("simulations");
+    system.set(&[("ORDER_API_SIMULATIONS_DIR", &reports)]);
     let _process = system.start();
     let browser = Browser::open(&system.orders).await;
     look_at(&browser, "empty", &SCREENS).await;
 
     let id = fill(&system.orders, &system.inventory).await;
-    let (saga, item) = (format!("/console/orders/{id}"), "/console/stock/ps5");
-    let further = [("saga", saga.as_str()), ("item", item)];
+    simulate(&system, &format!("{reports}/first"));
+    let saga = format!("/console/orders/{id}");
+    let (item, report) = ("/console/stock/ps5", "/console/simulations/first");
+    let further = [("saga", saga.as_str()), ("item", item), ("report", report)];
     look_at(&browser, "some", &[SCREENS.as_slice(), &further].concat()).await;
+
+    browser.go(report).await;
+    browser.sees(".verdict", "every invariant holds").await;
+    browser.go("/console/simulations").await;
+    browser.sees("main", "every invariant holds").await;
 
     browser.emulate("light", "print").await;
     browser.go(&saga).await;
@@ -93,6 +103,14 @@ async fn fill(orders: &Api, inventory: &Api) -> String {
     let id = troubled["id"].as_str().expect("an order has an id").to_owned();
     orders.act(&id, &json!({"type": "note", "reason": "the customer was told"})).await;
     id
+}
+
+/// A short crash run, whose report is kept there.
+fn simulate(system: &Up, report: &str) {
+    let run = ["simulate", "run", "relay-crash-loop", "--seed", "7", "--faults", "2"];
+    let shortly = ["--rate", "20", "--minutes", "1", "--report", report];
+    let mut running = system.process(&[run.as_slice(), &shortly].concat());
+    assert!(running.wait_within(RUN_MAX).success(), "{}", running.log());
 }
 
 async fn look_at(browser: &Browser, data: &str, screens: &[(&str, &str)]) {

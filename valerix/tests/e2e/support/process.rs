@@ -129,7 +129,11 @@ impl Process {
 
     /// Waits for its own end.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        let until = Instant::now() + END_MAX;
+        self.wait_within(END_MAX)
+    }
+
+    pub(crate) fn wait_within(&mut self, patience: Duration) -> ExitStatus {
+        let until = Instant::now() + patience;
         while Instant::now() < until {
             if let Some(status) = self.child.try_wait().expect("it is our child") {
                 return status;
