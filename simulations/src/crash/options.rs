@@ -86,8 +86,13 @@ impl Options {
         }
         let flaw = self.known_bad.as_ref().map(|flaw| format!(" --known-bad {flaw}"));
         let flaw = flaw.unwrap_or_default();
+        let faults = match self.faults {
+            0 => String::new(),
+            faults => format!(" --faults {faults}"),
+        };
         format!(
-            "valerix simulate run {name} --seed {seed} --orders {orders} --minutes {minutes} --rate {rate}{flaw}"
+            "valerix simulate run {name} --seed {seed} --orders {orders} --minutes {minutes} \
+             --rate {rate}{faults}{flaw}"
         )
     }
 }
