@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use schema_orders::breaker_orders::Heard;
+use schema_orders::outbox;
 use schema_orders::relays::{self, Beat};
 use schema_pg::failpoint::Site;
 use schema_pg::{Db, DbError};
@@ -103,7 +104,11 @@ impl Membership {
         let (name, url) = (Arc::clone(&self.name), self.url.clone());
         let id = db
             .write(Site::JoinRelays, move |c| {
-                Box::pin(async move { relays::join(c, &name, url.as_deref()).await })
+                Box::pin(async move {
+                    // The clock may have gone back while nobody was here.
+                    outbox::wake_from_the_future(c).await?;
+                    relays::join(c, &name, url.as_deref()).await
+                })
             })
             .await?;
         self.id.store(id, Ordering::Relaxed);
@@ -123,6 +128,8 @@ impl Membership {
         let stale_ms = i64::try_from(config.stale_ms).expect("bounded to a minute");
         let mut connection = db.keep();
         let mut due = Instant::now();
+        // A beat without an answer may have been the one that saw the clock go back.
+        let mut is_unsure_of_clock = false;
         while stop.run_until_cancelled(tokio::time::sleep_until(due.into())).await.is_some() {
             let id = self.id();
             let is_idle = seen.borrow().is_idle();
@@ -140,12 +147,18 @@ impl Membership {
                 }
                 Ok((beat, order)) => {
                     heard(order);
+                    if beat.clock_went_back || is_unsure_of_clock {
+                        is_unsure_of_clock = wake_from_the_future(db).await.is_err();
+                    }
                     seen.send_modify(|seen| {
                         let at = Some(Instant::now());
                         *seen = Seen { number: seen.number + 1, beat: Some(beat), at };
                     });
                 }
-                Err(error) => tracing::warn!(%error, "no heartbeat"),
+                Err(error) => {
+                    tracing::warn!(%error, "no heartbeat");
+                    is_unsure_of_clock = true;
+                }
             }
         }
     }
@@ -158,4 +171,15 @@ impl Membership {
             tracing::warn!(%error, "could not leave; the others will notice the silence");
         }
     }
+}
+
+/// After the server's clock has gone back: what waits for a time that was meant otherwise is due.
+async fn wake_from_the_future(db: &Db) -> Result<(), DbError> {
+    let woken = db.write(Site::JoinRelays, |c| Box::pin(outbox::wake_from_the_future(c))).await;
+    match &woken {
+        Ok(0) => {}
+        Ok(woken) => tracing::warn!(woken, "the database's clock has gone back: trying at once"),
+        Err(error) => tracing::warn!(%error, "the database's clock may have gone back"),
+    }
+    woken.map(drop)
 }

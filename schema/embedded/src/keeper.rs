@@ -23,6 +23,10 @@ const READY_MAX: Duration = Duration::from_mins(5);
 const LEFTOVERS_MAX: Duration = Duration::from_secs(30);
 /// A server that keeps dying this soon after its start is given up after `crashes_max` times.
 const CRASH_LOOP: Duration = Duration::from_mins(1);
+/// With less room the server may not even be able to recover: two segments of its log.
+const ROOM_MIN: u64 = 32 * 1024 * 1024;
+/// A disk that is full is looked at again after this time.
+const ROOM_POLL: Duration = Duration::from_millis(500);
 const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Everything needed to start the server, again and again.
@@ -34,6 +38,7 @@ pub(crate) struct Launch {
     pub(crate) data: PathBuf,
     pub(crate) log: PathBuf,
     pub(crate) arguments: Vec<String>,
+    pub(crate) environment: Vec<(String, String)>,
     pub(crate) crashes_max: u32,
 }
 
@@ -126,6 +131,9 @@ impl Keeper {
         let ended = loop {
             match self.run_once(launch) {
                 Ok(Run::Stopped) => break Ended::AsAsked,
+                Ok(Run::Crashed(status, _)) if self.waits_for_room(launch) => {
+                    tracing::warn!(%status, "the embedded postgres ended; trying to start it again");
+                }
                 Ok(Run::Crashed(status, lived)) => {
                     crashes = if lived < CRASH_LOOP { crashes + 1 } else { 1 };
                     if crashes > launch.crashes_max {
@@ -144,11 +152,13 @@ impl Keeper {
     fn run_once(&self, launch: &Launch) -> Result<Run, EmbeddedError> {
         let began = Instant::now();
         let mut child = loop {
-            takeover::clear(&launch.data)?;
-            match self.start_once(launch)? {
-                Started::Ready(child) => break child,
-                Started::Stopped => return Ok(Run::Stopped),
-                Started::Ended(said) => {
+            let started = takeover::clear(&launch.data).and_then(|()| self.start_once(launch));
+            match started {
+                Ok(Started::Ready(child)) => break child,
+                Ok(Started::Stopped) => return Ok(Run::Stopped),
+                Ok(Started::Ended(_)) | Err(_) if self.waits_for_room(launch) => {}
+                Err(error) => return Err(error),
+                Ok(Started::Ended(said)) => {
                     let leftovers = said.contains("is still in use") || said.contains("lock file");
                     if !leftovers || began.elapsed() > LEFTOVERS_MAX {
                         return Err(EmbeddedError::failed("the server ended at once", said));
@@ -163,10 +173,26 @@ impl Keeper {
         Ok(if stopping { Run::Stopped } else { Run::Crashed(status, began.elapsed()) })
     }
 
+    /// A server that has run before and ends because the disk is full is not given up: it is tried again
+    /// and again until there is room. True: it was that, and a while has passed.
+    fn waits_for_room(&self, launch: &Launch) -> bool {
+        let room = sys::room_left(&launch.base).unwrap_or(u64::MAX);
+        if !self.lock().ready || room >= ROOM_MIN {
+            return false;
+        }
+        tracing::error!(
+            bytes_left = room, directory = %launch.base.display(),
+            "the disk of the embedded postgres is full: make room, it starts again by itself"
+        );
+        thread::sleep(ROOM_POLL);
+        true
+    }
+
     fn start_once(&self, launch: &Launch) -> Result<Started, EmbeddedError> {
         let (log, log_began) = open_log(launch)?;
         let mut command = launch.identity.command(&launch.postgres, &launch.base);
         let error_log = log.try_clone().map_err(EmbeddedError::io("cannot open", &launch.log))?;
+        command.envs(launch.environment.iter().map(|(name, value)| (name, value)));
         command.args(&launch.arguments).stdout(log).stderr(error_log).process_group(0);
         sys::die_with_parent(&mut command, Signal::FastStop);
         let began = Instant::now();

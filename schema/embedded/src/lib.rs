@@ -32,6 +32,7 @@ use std::thread;
 pub use binaries::Search;
 pub use error::EmbeddedError;
 pub use settings::Durability;
+pub use socket::url;
 
 use cluster::Cluster;
 use keeper::{Keeper, Launch};
@@ -47,6 +48,8 @@ pub struct Options {
     pub durability: Durability,
     /// Further server settings (`name`, `value`); they win over the built-in ones.
     pub settings: Vec<(String, String)>,
+    /// Further variables of the server's environment: for runs that break things.
+    pub environment: Vec<(String, String)>,
     /// Where the server's programs come from.
     pub search: Search,
     /// How often it may die within a minute before it is given up.
@@ -61,6 +64,7 @@ impl Options {
             databases: Vec::new(),
             durability: Durability::On,
             settings: Vec::new(),
+            environment: Vec::new(),
             search: Search::from_env(),
             crashes_max: 5,
         }
@@ -100,6 +104,7 @@ impl EmbeddedPostgres {
             arguments: settings::arguments(options, &data, &socket, lz4),
             base: base.clone(),
             data,
+            environment: options.environment.clone(),
             crashes_max: options.crashes_max,
         })?;
         tracing::info!(version = %binaries.version, directory = %base.display(), "embedded postgres is ready");
@@ -109,6 +114,11 @@ impl EmbeddedPostgres {
     /// The URL of one database, for sqlx, psql, pgbench and everything else that speaks libpq's URLs.
     pub fn url(&self, database: &str) -> String {
         socket::url(&self.socket, database)
+    }
+
+    /// The directory of its socket.
+    pub fn socket_directory(&self) -> &Path {
+        &self.socket
     }
 
     /// Stops the server in order: sessions are ended, everything is flushed. Harmless twice.

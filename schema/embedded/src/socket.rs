@@ -47,8 +47,10 @@ pub(crate) fn directory(base: &Path, identity: Identity) -> Result<PathBuf, Embe
     Ok(directory)
 }
 
+/// The URL of a database of the server whose socket is in this directory.
+///
 /// The port is named although it is the usual one, so that a PGPORT in the caller's environment is not used.
-pub(crate) fn url(socket: &Path, database: &str) -> String {
+pub fn url(socket: &Path, database: &str) -> String {
     let socket = socket.to_string_lossy();
     format!(
         "postgres://postgres@localhost:5432/{}?host={}",

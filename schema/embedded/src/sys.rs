@@ -10,6 +10,8 @@
 use std::ffi::{CString, c_char};
 use std::io;
 use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::process::Command;
 use std::ptr;
 
@@ -110,6 +112,20 @@ pub(crate) fn physical_memory() -> Option<u64> {
     let (pages, size) =
         unsafe { (libc::sysconf(libc::_SC_PHYS_PAGES), libc::sysconf(libc::_SC_PAGESIZE)) };
     u64::try_from(pages).ok()?.checked_mul(u64::try_from(size).ok()?)
+}
+
+/// Bytes that an ordinary user can still write to the file system of this path.
+pub(crate) fn room_left(path: &Path) -> Option<u64> {
+    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
+    let mut found = MaybeUninit::<libc::statvfs>::zeroed();
+    // SAFETY: `path` ends in NUL; `found` is writable and large enough.
+    let code = unsafe { libc::statvfs(path.as_ptr(), found.as_mut_ptr()) };
+    if code != 0 {
+        return None;
+    }
+    // SAFETY: success means that it is filled in.
+    let found = unsafe { found.assume_init() };
+    found.f_bavail.checked_mul(found.f_frsize)
 }
 
 /// Lets the kernel send `signal` to the child when the *thread* that starts it ends, by kill -9 too.

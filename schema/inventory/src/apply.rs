@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use schema_pg::known_bad::{self, Flaw};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -74,6 +75,7 @@ fn first_words(commands: &[Command]) -> Vec<NewReservation> {
             Command::Reserve(reserve) => {
                 (Some(reserve.order_id), Some(reserve.fingerprint), State::Held)
             }
+            Command::Release { .. } if known_bad::is_on(Flaw::ReleaseWithoutTombstone) => continue,
             Command::Release { order_id, .. } => (*order_id, None, State::Released),
             Command::Commit { .. } => continue,
         };
@@ -142,11 +144,17 @@ fn outset(
     fresh.chain(known).collect()
 }
 
+/// A tombstone that a planted flaw does not write.
+fn is_lost(row: &Row) -> bool {
+    row.fingerprint.is_none() && known_bad::is_on(Flaw::ReleaseWithoutTombstone)
+}
+
 /// The rows whose state or epoch the batch has changed, by id.
 fn changes(before: &mut Outset, after: &HashMap<Uuid, Row>) -> Vec<RowChange> {
     let mut changes: Vec<RowChange> = after
         .iter()
         .filter(|(id, row)| before.remove(id) != Some((row.state, row.max_epoch)))
+        .filter(|(_, row)| !is_lost(row))
         .map(|(id, row)| RowChange {
             reservation_id: *id,
             state: row.state,

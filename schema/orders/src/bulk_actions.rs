@@ -204,8 +204,12 @@ pub async fn list_items(
 pub async fn next_turn_ms(connection: &mut PgConnection) -> sqlx::Result<Option<i64>> {
     sqlx::query_scalar!(
         "select (extract(epoch from min(next_at) - now()) * 1000)::bigint
-         from bulk_actions
-         where finished_at is null and kind in ('retry', 'cancel', 'note')",
+         from (
+             -- a turn that is further away was set before the server's clock went back
+             select case when next_at < now() + interval '1 minute' then next_at else now() end
+             from bulk_actions
+             where finished_at is null and kind in ('retry', 'cancel', 'note')
+         ) as turn (next_at)",
     )
     .fetch_one(connection)
     .await
@@ -217,7 +221,8 @@ pub async fn lock_due_item(connection: &mut PgConnection) -> sqlx::Result<Option
     let due = sqlx::query_scalar!(
         "select id
          from bulk_actions
-         where finished_at is null and next_at <= now()
+         where finished_at is null
+            and (next_at <= now() or next_at >= now() + interval '1 minute')
             -- another kind is a newer version's, which works it off
             and kind in ('retry', 'cancel', 'note')
          order by next_at

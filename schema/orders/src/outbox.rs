@@ -161,7 +161,8 @@ pub async fn lock_due(connection: &mut PgConnection, limit: i64) -> sqlx::Result
     Ok(known(rows))
 }
 
-/// Locks up to `limit` messages whose owner's heartbeat is older than `stale_ms`, or who has gone.
+/// Locks up to `limit` messages whose owner's heartbeat is older than `stale_ms`, or from the future, or who
+/// has gone.
 /// `crashes_min..=crashes_max` tells suspects, which are driven one at a time, from the innocent.
 pub async fn lock_orphaned(
     connection: &mut PgConnection,
@@ -186,7 +187,8 @@ pub async fn lock_orphaned(
                 select
                 from relays
                 where relays.id = outbox.owner
-                    and heartbeat_at > now() - $1 * interval '1 millisecond'
+                    and heartbeat_at between now() - $1 * interval '1 millisecond'
+                        and now() + $1 * interval '1 millisecond'
             )
             and crashes between $2 and $3
             and state = any($5)
@@ -238,6 +240,25 @@ pub async fn lock_lost(
     .fetch_all(connection)
     .await?;
     Ok(known(rows))
+}
+
+/// Makes due what waits although its saga has moved in the future: the server's clock has gone back since,
+/// so the time that was meant may be hours away. Trying too early is harmless. Returns how many.
+pub async fn wake_from_the_future(connection: &mut PgConnection) -> sqlx::Result<u64> {
+    let woken = sqlx::query!(
+        "update outbox
+         set run_at = now()
+         where order_id in (
+             select outbox.order_id
+             from outbox
+             join sagas on sagas.order_id = outbox.order_id
+             where owner is null and run_at > now() and updated_at > now()
+             for no key update of outbox skip locked
+         )",
+    )
+    .execute(connection)
+    .await?;
+    Ok(woken.rows_affected())
 }
 
 /// Removes messages that have no work left.

@@ -1,6 +1,7 @@
 //! Table `relays`: the members. A heartbeat that is stale gives a relay's sagas to whoever asks next.
 //!
-//! Safety never rests on these times: the epoch fences a relay that was only slow.
+//! Safety never rests on these times: the epoch fences a relay that was only slow. A heartbeat from the future
+//! says as little as an old one: the server's clock has gone back since.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -24,6 +25,8 @@ pub async fn join(
 pub struct Beat {
     /// The member is still on the list. False: it was taken for dead and removed; it joins again.
     pub member: bool,
+    /// The server's clock is behind what it was at the last heartbeat.
+    pub clock_went_back: bool,
     /// Another member's heartbeat is stale.
     pub others_stale: bool,
     /// A message waits that nobody has claimed, and that is due at once.
@@ -44,13 +47,20 @@ pub async fn beat(
     let row = sqlx::query!(
         r#"
         with beat as (
-            update relays set heartbeat_at = now() where id = $1 returning id
+            update relays
+            set heartbeat_at = now()
+            from (select id, heartbeat_at from relays where id = $1) as before
+            where relays.id = before.id
+            returning before.heartbeat_at > now() as went_back
         )
         select exists (select from beat) as "member!",
+            coalesce((select went_back from beat), false) as "clock_went_back!",
             exists (
                 select
                 from relays
-                where id <> $1 and heartbeat_at < now() - $2 * interval '1 millisecond'
+                where id <> $1
+                    and heartbeat_at not between now() - $2 * interval '1 millisecond'
+                        and now() + $2 * interval '1 millisecond'
             ) as "others_stale!",
             exists (
                 select from outbox where owner is null and run_at is null
@@ -75,6 +85,7 @@ pub async fn beat(
     let heard = heard.map(|(number, isolated)| Heard { number, isolated });
     let beat = Beat {
         member: row.member,
+        clock_went_back: row.clock_went_back,
         others_stale: row.others_stale,
         fresh_work: row.fresh_work,
         any_held: row.any_held,
@@ -93,7 +104,8 @@ pub async fn leave(connection: &mut PgConnection, relay: i64) -> sqlx::Result<()
 pub async fn remove_stale(connection: &mut PgConnection, stale_ms: i64) -> sqlx::Result<u64> {
     let removed = sqlx::query!(
         "delete from relays
-         where heartbeat_at < now() - $1 * interval '1 millisecond'
+         where heartbeat_at not between now() - $1 * interval '1 millisecond'
+                and now() + $1 * interval '1 millisecond'
             and not exists (select from outbox where owner = relays.id)",
         stale_ms as f64,
     )

@@ -10,6 +10,9 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgPoolOptions};
 use sqlx::{Connection, Executor, PgConnection, PgPool, Row};
 
+use crate::known_bad::{self, Flaw};
+use crate::silence::Patience;
+
 /// What a service wants from its pool. Everything has a bound.
 #[derive(Clone)]
 pub struct PoolConfig {
@@ -78,6 +81,11 @@ impl PoolConfig {
             ("lock_timeout", self.lock_timeout_ms),
             ("idle_in_transaction_session_timeout", self.idle_in_transaction_timeout_ms),
         ]);
+        let options = if known_bad::is_on(Flaw::CommitNotFlushed) {
+            options.options([("synchronous_commit", "off")])
+        } else {
+            options
+        };
         Ok(match self.plans {
             Plans::Adaptive => options,
             Plans::Lookups => options.options([
@@ -161,12 +169,18 @@ pub(crate) async fn probe(options: &PgConnectOptions) -> Result<(), ConnectError
     }
 }
 
-pub(crate) fn open(config: &PoolConfig, options: PgConnectOptions) -> PgPool {
+pub(crate) fn open(config: &PoolConfig, options: PgConnectOptions, patience: &Patience) -> PgPool {
+    let patience = patience.clone();
     PgPoolOptions::new()
         .max_connections(config.connections_max)
         .acquire_timeout(Duration::from_millis(config.acquire_timeout_ms.into()))
         // `Db` finds a dead connection by its `begin`, which a ping per acquire would only double.
         .test_before_acquire(false)
+        // One that was open when the server fell silent is a suspect: closed, not used.
+        .before_acquire(move |_, about| {
+            let is_trusted = patience.trusts(about.age);
+            Box::pin(async move { Ok(is_trusted) })
+        })
         // A connection that is inside a transaction when it comes back is closed, never reused:
         // whoever got it next would be answered "ok" for writes that are rolled back later. It costs
         // one round trip per unit of work (about 40 us on loopback), after the answer has left.

@@ -2,23 +2,31 @@
 //!
 //! A unit of work runs in its own spawned task. When its caller goes away (client gone, request
 //! timed out) the work goes on to its end, so no half-open transaction ever returns to the pool.
+//!
+//! A server that says nothing at all any more (packets dropped, a machine that is gone) is not waited for
+//! for ever either: see [`crate::silence`].
 
 use std::panic;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use futures_util::future::BoxFuture;
 use sqlx::pool::PoolConnection;
-use sqlx::{Connection, PgConnection, PgPool, Postgres, Transaction};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection, PgPool, Postgres};
 use tracing::Instrument;
 
 use crate::classify::commit_error;
 use crate::connect::{self, ConnectError, PoolConfig};
 use crate::failpoint::{Moment, Site, strike};
+use crate::silence::{Heard, Patience, give_back};
 use crate::{Class, classify};
 
 /// A pool with rules. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Db {
     pool: PgPool,
+    patience: Patience,
 }
 
 impl Db {
@@ -26,13 +34,18 @@ impl Db {
     pub async fn connect(config: &PoolConfig) -> Result<Self, ConnectError> {
         let options = config.options()?;
         connect::probe(&options).await?;
-        Ok(Self { pool: connect::open(config, options) })
+        Ok(Self::open(config, options))
     }
 
     /// Opens a pool without touching the server: for services that start before their database.
     pub fn lazy(config: &PoolConfig) -> Result<Self, ConnectError> {
         let options = config.options()?;
-        Ok(Self { pool: connect::open(config, options) })
+        Ok(Self::open(config, options))
+    }
+
+    fn open(config: &PoolConfig, options: PgConnectOptions) -> Self {
+        let patience = Patience::new(config.statement_timeout_ms);
+        Self { pool: connect::open(config, options, &patience), patience }
     }
 
     /// Runs `work` in one transaction: committed when it answers `Ok`, rolled back on `Err` or panic.
@@ -46,22 +59,38 @@ impl Db {
         T: Send + 'static,
         E: From<sqlx::Error> + Send + 'static,
     {
-        let pool = self.pool.clone();
-        shielded(async move {
-            let mut transaction = begin(&pool).await?;
-            match work(&mut transaction).await {
-                Ok(value) => {
-                    transaction.commit().await.map_err(commit_error)?;
-                    Ok(value)
+        let db = self.clone();
+        shielded(async move { db.transact(work).await }).await
+    }
+
+    async fn transact<T, E, F>(&self, mut work: F) -> Result<T, E>
+    where
+        F: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<sqlx::Error> + Send + 'static,
+    {
+        let mut tries_left = self.pool.options().get_max_connections();
+        loop {
+            let connection = self.pool.acquire().await?;
+            let is_committing = Arc::new(AtomicBool::new(false));
+            let told = Arc::clone(&is_committing);
+            let act = self.patience.hear(connection, |c| begin_and_commit(c, work, told));
+            match act.await {
+                Heard::Answer(Ok(result)) => return result,
+                // Nothing has been executed yet, so trying the next connection is safe: a restarted
+                // server kills all that are idle at once.
+                Heard::Answer(Err((dead, again)))
+                    if tries_left > 0 && is_dead_connection(&dead) =>
+                {
+                    tries_left -= 1;
+                    work = again;
                 }
-                Err(error) => {
-                    // When even this fails the connection is dead, and the guard closes it.
-                    let _ = transaction.rollback().await;
-                    Err(error)
+                Heard::Silence(error) if is_committing.load(Relaxed) => {
+                    return Err(commit_error(error).into());
                 }
+                Heard::Answer(Err((error, _))) | Heard::Silence(error) => return Err(error.into()),
             }
-        })
-        .await
+        }
     }
 
     /// [`Db::transaction`] for what a service writes: with failpoints before it, before its commit, and
@@ -105,17 +134,34 @@ impl Db {
         T: Send + 'static,
         E: From<sqlx::Error> + Send + 'static,
     {
-        let pool = self.pool.clone();
+        let db = self.clone();
         shielded(async move {
-            let mut connection = live_connection(&pool).await?;
-            work(&mut connection).await
+            let connection = db.live_connection().await?;
+            match db.patience.hear(connection, work).await {
+                Heard::Answer(result) => result,
+                Heard::Silence(error) => Err(error.into()),
+            }
         })
         .await
     }
 
+    async fn live_connection(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        let mut tries_left = self.pool.options().get_max_connections();
+        loop {
+            let connection = self.pool.acquire().await?;
+            match self.patience.keep(connection, |connection| Box::pin(connection.ping())).await {
+                Ok((connection, Ok(()))) => return Ok(connection),
+                Ok((_, Err(error))) if tries_left > 0 && is_dead_connection(&error) => {
+                    tries_left -= 1;
+                }
+                Ok((_, Err(error))) | Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// A connection to keep, for single statements that come again and again.
     pub fn keep(&self) -> Kept {
-        Kept { pool: self.pool.clone(), connection: None }
+        Kept { db: self.clone(), connection: None }
     }
 
     /// The pool itself: for `PgListener` and migrations only.
@@ -129,7 +175,7 @@ impl Db {
 /// guard, and the next statement gets a fresh one.
 #[derive(Debug)]
 pub struct Kept {
-    pool: PgPool,
+    db: Db,
     connection: Option<PoolConnection<Postgres>>,
 }
 
@@ -142,16 +188,21 @@ impl Kept {
         E: From<sqlx::Error> + Send + 'static,
     {
         strike(site, Moment::Before).await?;
-        let pool = self.pool.clone();
+        let db = self.db.clone();
         // Given away for as long as the work takes: a caller that goes away leaves nothing half read here.
         let kept = self.connection.take();
         let (value, connection) = shielded(async move {
-            let mut connection = match kept {
+            let connection = match kept {
                 Some(kept) => kept,
-                None => live_connection(&pool).await?,
+                None => db.live_connection().await?,
             };
-            let value = work(&mut connection).await?;
-            Ok::<_, E>((value, connection))
+            match db.patience.keep(connection, work).await? {
+                (connection, Ok(value)) => Ok((value, connection)),
+                (connection, Err(error)) => {
+                    give_back(connection);
+                    Err(error)
+                }
+            }
         })
         .await?;
         self.connection = Some(connection);
@@ -176,33 +227,34 @@ where
     }
 }
 
-/// A fresh transaction.
-///
-/// Connections that died while they were idle (a restarted server kills them all at once) are
-/// thrown away here: nothing has been executed yet, so trying the next one is safe.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that may: see the crate's doc"
-)]
-async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    let mut tries_left = pool.options().get_max_connections();
-    loop {
-        match pool.begin().await {
-            Err(error) if tries_left > 0 && is_dead_connection(&error) => tries_left -= 1,
-            result => return result,
+/// `Err`: no transaction was begun, and nothing of the work was done.
+fn begin_and_commit<T, E, F>(
+    connection: &mut PgConnection,
+    work: F,
+    is_committing: Arc<AtomicBool>,
+) -> BoxFuture<'_, Result<Result<T, E>, (sqlx::Error, F)>>
+where
+    F: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+    T: Send + 'static,
+    E: From<sqlx::Error> + Send + 'static,
+{
+    Box::pin(async move {
+        let mut transaction = match connection.begin().await {
+            Ok(transaction) => transaction,
+            Err(error) => return Err((error, work)),
+        };
+        match work(&mut transaction).await {
+            Ok(value) => {
+                is_committing.store(true, Relaxed);
+                Ok(transaction.commit().await.map(|()| value).map_err(|e| commit_error(e).into()))
+            }
+            Err(error) => {
+                // When even this fails the connection is dead, and the guard closes it.
+                let _ = transaction.rollback().await;
+                Ok(Err(error))
+            }
         }
-    }
-}
-
-async fn live_connection(pool: &PgPool) -> Result<PoolConnection<Postgres>, sqlx::Error> {
-    let mut tries_left = pool.options().get_max_connections();
-    loop {
-        let mut connection = pool.acquire().await?;
-        match connection.ping().await {
-            Err(error) if tries_left > 0 && is_dead_connection(&error) => tries_left -= 1,
-            result => return result.map(|()| connection),
-        }
-    }
+    })
 }
 
 /// True when the session is gone. A pool that has no connection to give is not that.

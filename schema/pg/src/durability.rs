@@ -3,6 +3,7 @@
 use sqlx::Row;
 
 use crate::Db;
+use crate::known_bad::{self, Flaw};
 
 /// Why the server is refused.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +44,8 @@ pub async fn check_durability(db: &Db) -> Result<(), DurabilityError> {
         .await?;
     for row in settings {
         let (setting, value): (String, String) = (row.get(0), row.get(1));
-        if value == "off" {
+        let is_planted = known_bad::is_on(Flaw::CommitNotFlushed);
+        if value == "off" && !is_planted {
             return Err(DurabilityError::Unsafe { setting, value });
         }
     }

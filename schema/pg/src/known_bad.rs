@@ -19,6 +19,10 @@ pub enum Flaw {
     NewReservationOnRetry,
     /// A call without an answer counts as a no.
     TimeoutIsFailure,
+    /// A release of what never was is acknowledged, and leaves nothing that would refuse a late reserve.
+    ReleaseWithoutTombstone,
+    /// Postgres acknowledges what it has not written (`synchronous_commit = off`), and nobody looks.
+    CommitNotFlushed,
 }
 
 /// Why the variable's value cannot be used.
@@ -47,11 +51,13 @@ mod planted {
 
     impl Flaw {
         /// All of them.
-        pub const ALL: [Flaw; 4] = [
+        pub const ALL: [Flaw; 6] = [
             Flaw::MessageRemovedEarly,
             Flaw::NoEpochCheck,
             Flaw::NewReservationOnRetry,
             Flaw::TimeoutIsFailure,
+            Flaw::ReleaseWithoutTombstone,
+            Flaw::CommitNotFlushed,
         ];
 
         /// As it is written in the variable.
@@ -61,6 +67,8 @@ mod planted {
                 Self::NoEpochCheck => "no-epoch-check",
                 Self::NewReservationOnRetry => "new-reservation-on-retry",
                 Self::TimeoutIsFailure => "timeout-is-failure",
+                Self::ReleaseWithoutTombstone => "release-without-tombstone",
+                Self::CommitNotFlushed => "commit-not-flushed",
             }
         }
 

@@ -91,11 +91,13 @@ pub enum KnownBad {
     DirectionForgotten,
     /// A drain that has nothing to wake is never over, and holds up what comes to wait later.
     EmptyDrainStays,
+    /// When the database's clock goes back, what waits waits as much longer.
+    FutureIsWaitedFor,
 }
 
 impl KnownBad {
     /// Every planted flaw.
-    pub const ALL: [KnownBad; 43] = [
+    pub const ALL: [KnownBad; 44] = [
         KnownBad::ReserveWithoutKey,
         KnownBad::RejectionNotStored,
         KnownBad::ReleaseWithoutTombstone,
@@ -139,6 +141,7 @@ impl KnownBad {
         KnownBad::ReadsFromLaggingCopy,
         KnownBad::DirectionForgotten,
         KnownBad::EmptyDrainStays,
+        KnownBad::FutureIsWaitedFor,
     ];
 
     /// The invariant that it breaks. Others may break as well.
@@ -155,6 +158,7 @@ impl KnownBad {
             | KnownBad::UnknownClaimForgotten
             | KnownBad::NobodyTakesOver
             | KnownBad::EmptyDrainStays
+            | KnownBad::FutureIsWaitedFor
             | KnownBad::PoisonNotCounted => Invariant::SettledInTime,
             KnownBad::ReserveWithoutKey
             | KnownBad::TakesWhatIsThere

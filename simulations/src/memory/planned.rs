@@ -63,7 +63,6 @@ fn stop(world: &mut World, index: u16) {
 
 fn jump(world: &mut World, jump_ms: i64) {
     world.clock_skew_ms += jump_ms;
-    world.clock_set_back_ms += u64::try_from(-jump_ms).unwrap_or(0);
     let unfinished: Vec<Uuid> = world.store.outbox.keys().copied().collect();
     for order_id in unfinished {
         let is_held = world.store.outbox[&order_id].owner.is_some();

@@ -53,6 +53,8 @@ pub(super) struct Looks {
     pub(super) beats: u64,
     pub(super) beat: Option<Beat>,
     pub(super) beat_at_ms: u64,
+    /// A beat got no answer: it may have been the one that saw the clock go back.
+    pub(super) is_unsure_of_clock: bool,
     pub(super) beat_handled: u64,
     pub(super) sweep_at_ms: u64,
     /// A commit got no answer: what is held without knowing is looked for.

@@ -121,8 +121,8 @@ fn draw_planned(dice: &mut Dice, until_ms: u64, relays: u16) -> Vec<Planned> {
             kind: Kind::ALL[between(dice, 0, Kind::ALL.len() as u64 - 1) as usize],
             lasts_ms: between(dice, 50, 6_000),
             relay: between(dice, 0, u64::from(relays) - 1) as u16,
-            // forwards far enough to pass deadlines, backwards as a clock that is set right
-            jump_ms: if chance(dice, 60) { jump_ms * 12 } else { -jump_ms },
+            // forwards far enough to pass deadlines, backwards much further than anything may take
+            jump_ms: if chance(dice, 60) { jump_ms * 12 } else { -jump_ms * 360 },
         }
     };
     (0..count).map(one).collect()

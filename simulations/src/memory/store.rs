@@ -40,6 +40,7 @@ pub(crate) struct SagaRow {
     pub(crate) version: i32,
     pub(crate) epoch: i64,
     pub(crate) deadline_ms: i64,
+    pub(crate) moved_at_ms: i64,
 }
 
 /// A journal row; the first one, of the creation, has no event.
@@ -96,7 +97,8 @@ impl Store {
         self.first_reservations.insert(id, order.reservation_id);
         let saga = Saga::new(order.reservation_id);
         let deadline_ms = self.now_ms + order.deadline_ms;
-        self.sagas.insert(id, SagaRow { saga, version: 1, epoch: 0, deadline_ms });
+        let moved_at_ms = self.now_ms;
+        self.sagas.insert(id, SagaRow { saga, version: 1, epoch: 0, deadline_ms, moved_at_ms });
         self.steps.insert(id, vec![StepRow { seq: 1, event: None, epoch: 0 }]);
         self.outbox.insert(id, Message { owner: None, run_at_ms: None });
         // The product writes the same rows in one statement.

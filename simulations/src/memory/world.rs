@@ -35,7 +35,6 @@ pub(super) struct World {
     pub(super) open: u32,
     pub(super) store: Store,
     pub(super) clock_skew_ms: i64,
-    pub(super) clock_set_back_ms: u64,
     pub(super) database_down_until_ms: u64,
     pub(super) inventory: Inventory,
     pub(super) inventory_down_until_ms: u64,
@@ -75,7 +74,6 @@ impl World {
             open: 0,
             store,
             clock_skew_ms: 0,
-            clock_set_back_ms: 0,
             database_down_until_ms: 0,
             inventory,
             inventory_down_until_ms: 0,
@@ -128,7 +126,7 @@ impl World {
     }
 
     fn ends_at_ms(&self) -> u64 {
-        self.setting.faults.until_ms + SETTLED_WITHIN_MS + self.clock_set_back_ms
+        self.setting.faults.until_ms + SETTLED_WITHIN_MS
     }
 
     /// Nothing is on its way, and nobody has work.

@@ -141,6 +141,9 @@ impl Life {
         let member = self.member;
         let database = &self.relay.database;
         let beat = database.transact(&self.relay.name, |store| store.beat(member, STALE_MS)).await;
+        if beat.is_ok_and(|beat| beat.clock_went_back) {
+            let _ = database.transact(&self.relay.name, Store::wake_from_the_future).await;
+        }
         if beat.is_ok_and(|beat| !beat.member) {
             // Was silent for too long and taken for dead.
             self.member = self.relay.join().await;

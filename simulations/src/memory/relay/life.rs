@@ -63,7 +63,11 @@ pub(crate) fn beat(world: &mut World, index: u16) {
     let source = Source::Relay(index);
     let beat = world.transact(source, Moment::Rest, &[], |store| store.beat(member, STALE_MS));
     world.put_step(index, BEAT_MS, Step::Beat);
-    let Ok(beat) = beat else { return };
+    let Ok(beat) = beat else {
+        // It may have been the one that saw the clock go back.
+        world.relays[usize::from(index)].memory.looks.is_unsure_of_clock = true;
+        return;
+    };
     if !beat.member {
         // Was silent for too long and taken for dead.
         let joined = world.transact(source, Moment::Rest, &[], Store::join);
@@ -71,6 +75,10 @@ pub(crate) fn beat(world: &mut World, index: u16) {
             world.relays[usize::from(index)].memory.member = member;
         }
         return;
+    }
+    if beat.clock_went_back || world.relays[usize::from(index)].memory.looks.is_unsure_of_clock {
+        let woken = world.transact(source, Moment::Rest, &[], Store::wake_from_the_future);
+        world.relays[usize::from(index)].memory.looks.is_unsure_of_clock = woken.is_err();
     }
     let now_ms = world.now_ms;
     let looks = &mut world.relays[usize::from(index)].memory.looks;

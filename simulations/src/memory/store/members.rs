@@ -1,26 +1,28 @@
 //! Table `relays`, as `schema_orders::relays` has it.
 
 use super::Store;
+use crate::memory::known_bad::KnownBad;
 use schema_orders::relays::Beat;
 
 impl Store {
     pub(crate) fn join(&mut self) -> i64 {
+        self.wake_from_the_future();
         self.relays_ever += 1;
         self.relays.insert(self.relays_ever, self.now_ms);
         self.relays_ever
     }
 
     pub(crate) fn beat(&mut self, relay: i64, stale_ms: i64) -> Beat {
-        let member = self.relays.contains_key(&relay);
-        if member {
+        let before = self.relays.get(&relay).copied();
+        if before.is_some() {
             self.relays.insert(relay, self.now_ms);
         }
-        let stale = self.now_ms - stale_ms;
         let waiting = self.outbox.values();
         let next = waiting.clone().filter_map(|message| message.run_at_ms).min();
         Beat {
-            member,
-            others_stale: self.relays.iter().any(|(&id, &beat)| id != relay && beat < stale),
+            member: before.is_some(),
+            clock_went_back: before.is_some_and(|before| before > self.now_ms),
+            others_stale: self.relays.keys().any(|&id| id != relay && !self.is_alive(id, stale_ms)),
             fresh_work: waiting
                 .clone()
                 .any(|message| message.owner.is_none() && message.run_at_ms.is_none()),
@@ -34,14 +36,28 @@ impl Store {
     }
 
     pub(crate) fn remove_stale(&mut self, stale_ms: i64) {
-        let stale = self.now_ms - stale_ms;
-        let outbox = &self.outbox;
+        let (outbox, now_ms) = (&self.outbox, self.now_ms);
         self.relays.retain(|&id, &mut beat| {
-            beat >= stale || outbox.values().any(|message| message.owner == Some(id))
+            (now_ms - beat).abs() <= stale_ms
+                || outbox.values().any(|message| message.owner == Some(id))
         });
     }
 
     pub(crate) fn is_alive(&self, relay: i64, stale_ms: i64) -> bool {
-        self.relays.get(&relay).is_some_and(|&beat| beat > self.now_ms - stale_ms)
+        self.relays.get(&relay).is_some_and(|&beat| (self.now_ms - beat).abs() <= stale_ms)
+    }
+
+    /// What waits although its saga has moved in the future: the clock has gone back since.
+    pub(crate) fn wake_from_the_future(&mut self) {
+        if self.is(KnownBad::FutureIsWaitedFor) {
+            return;
+        }
+        for (order_id, message) in &mut self.outbox {
+            let moved_at_ms = self.sagas.get(order_id).map(|row| row.moved_at_ms);
+            let is_later = message.run_at_ms.is_some_and(|at| at > self.now_ms);
+            if is_later && moved_at_ms.is_some_and(|at| at > self.now_ms) {
+                message.run_at_ms = Some(self.now_ms);
+            }
+        }
     }
 }

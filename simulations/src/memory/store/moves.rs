@@ -31,7 +31,8 @@ impl Store {
             deadline_ms = self.now_ms + renewed;
         }
         let version = row.version + 1;
-        let stored = SagaRow { saga: one.saga, version, epoch: one.epoch, deadline_ms };
+        let (saga, epoch, moved_at_ms) = (one.saga, one.epoch, self.now_ms);
+        let stored = SagaRow { saga, version, epoch, deadline_ms, moved_at_ms };
         self.sagas.insert(one.order_id, stored);
         let step = StepRow { seq: version, event: Some(one.event), epoch: one.epoch };
         let is_lost = self.is(KnownBad::JournalLosesRows)
