@@ -6,7 +6,9 @@
 //! a bound; then the invariants are checked against both databases and against what every client was
 //! told. Start at [`run`], then `runner`.
 
+mod clock;
 mod database;
+mod disk;
 mod fault;
 mod known_bad;
 mod nemesis;
@@ -18,6 +20,7 @@ mod recovery;
 mod report;
 mod runner;
 mod scenario;
+mod story;
 #[cfg(feature = "failpoints")]
 mod sweep;
 mod sweep_report;
@@ -26,14 +29,16 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+pub use clock::Clock;
 pub use fault::{Fault, Kind, Target};
 pub use known_bad::{KnownBadReport, Sighting};
 pub use options::Options;
 pub use proxy::{Proxy, Rule};
 pub use report::{Affected, FaultRecord, Report};
 pub use scenario::Scenario;
+pub use story::Story;
 pub use sweep_report::{Cell, SweepReport};
 
 /// What was run, and what it came to.
@@ -45,6 +50,17 @@ pub enum Outcome {
     Sweep(Box<SweepReport>),
     /// Known flaws, planted.
     KnownBad(KnownBadReport),
+    /// What this machine cannot do.
+    Skipped(Skipped),
+}
+
+/// A scenario that this machine cannot run.
+#[derive(Debug, Clone)]
+pub struct Skipped {
+    /// What would run it elsewhere.
+    pub command_line: String,
+    /// What is missing, and how it can be had.
+    pub why: String,
 }
 
 /// Runs one scenario to its end.
@@ -59,7 +75,9 @@ pub async fn run(options: &Options) -> anyhow::Result<Outcome> {
     std::fs::set_permissions(directory.path(), open)?;
     let room = directory.path();
     make_room_for(options.report.as_deref())?;
-    let mut outcome = if options.scenario == Scenario::FullSweep {
+    let mut outcome = if let Some(why) = options.scenario.lacks(room) {
+        Outcome::Skipped(Skipped { command_line: options.command_line(), why })
+    } else if options.scenario == Scenario::FullSweep {
         sweep(options, room).await?
     } else if options.scenario == Scenario::KnownBad {
         known_bad::run(options, room).await?
@@ -97,6 +115,7 @@ impl Outcome {
             Self::Run(report) => report.is_clean(),
             Self::Sweep(report) => report.is_clean(),
             Self::KnownBad(report) => report.is_clean(),
+            Self::Skipped(_) => true,
         }
     }
 
@@ -106,6 +125,7 @@ impl Outcome {
             Self::Run(report) => &report.command_line,
             Self::Sweep(report) => &report.command_line,
             Self::KnownBad(report) => &report.command_line,
+            Self::Skipped(skipped) => &skipped.command_line,
         }
     }
 
@@ -115,6 +135,9 @@ impl Outcome {
             Self::Run(report) => report.to_json(),
             Self::Sweep(report) => report.to_json(),
             Self::KnownBad(report) => report.to_json(),
+            Self::Skipped(Skipped { command_line, why }) => {
+                json!({ "command_line": command_line, "skipped": why })
+            }
         }
     }
 
@@ -123,6 +146,7 @@ impl Outcome {
             Self::Run(report) => page::html(report),
             Self::Sweep(report) => report.to_html(),
             Self::KnownBad(report) => report.to_html(),
+            Self::Skipped(_) => plain_page("Skipped", &self.to_string()),
         }
     }
 
@@ -131,7 +155,7 @@ impl Outcome {
             Self::Run(report) => report.kept = Some(directory),
             Self::Sweep(report) => report.kept = Some(directory),
             // A flaw that was not seen leaves a clean stack.
-            Self::KnownBad(_) => drop(std::fs::remove_dir_all(directory)),
+            Self::KnownBad(_) | Self::Skipped(_) => drop(std::fs::remove_dir_all(directory)),
         }
     }
 }
@@ -142,6 +166,9 @@ impl fmt::Display for Outcome {
             Self::Run(report) => report.fmt(f),
             Self::Sweep(report) => report.fmt(f),
             Self::KnownBad(report) => report.fmt(f),
+            Self::Skipped(Skipped { command_line, why }) => {
+                writeln!(f, "{command_line}\nskipped because {why}")
+            }
         }
     }
 }
@@ -151,6 +178,12 @@ fn make_room_for(report: Option<&Path>) -> anyhow::Result<()> {
     let Some(directory) = report.and_then(Path::parent) else { return Ok(()) };
     let says = || format!("{} cannot be made", directory.display());
     std::fs::create_dir_all(directory).with_context(says)
+}
+
+/// A page of what the terminal shows.
+fn plain_page(title: &str, text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    format!("<!doctype html><meta charset=\"utf-8\"><title>{title}</title><pre>{text}</pre>")
 }
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {

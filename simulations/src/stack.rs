@@ -5,11 +5,13 @@
 //! write their logs into the stack's directory. Everything ends with the [`Stack`]. Start at
 //! [`Stack::start`].
 
+mod line;
 mod process;
 mod spawner;
 mod usage;
 
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +21,9 @@ use schema_embedded::{EmbeddedPostgres, Options};
 use schema_pg::{Db, PoolConfig};
 use tokio::task::spawn_blocking;
 
+pub use line::{Line, Trouble};
 pub use process::{Process, Signal};
-pub use usage::{Usage, of_ended_children, of_machine, of_process, of_tree};
+pub use usage::{Usage, children_of, of_ended_children, of_machine, of_process, of_tree};
 
 use process::Launch;
 use spawner::Spawner;
@@ -59,8 +62,12 @@ pub struct StackConfig {
     pub layout: Layout,
     /// Further settings of the Postgres server.
     pub postgres_settings: Vec<(String, String)>,
+    /// Environment of the Postgres server.
+    pub postgres_environment: Vec<(String, String)>,
     /// Environment of every service.
     pub environment: Vec<(String, String)>,
+    /// Whether the services reach Postgres over a [`Line`].
+    pub line: bool,
     /// Where the relays find inventory, and where it listens, where something stands between them.
     pub proxied_inventory: Option<(SocketAddr, SocketAddr)>,
     /// How often the server may die within a minute before it is given up.
@@ -71,6 +78,7 @@ pub struct StackConfig {
 pub struct Stack {
     config: StackConfig,
     postgres: Arc<EmbeddedPostgres>,
+    line: Option<Line>,
     spawner: Spawner,
     processes: Vec<Process>,
 }
@@ -82,11 +90,14 @@ impl Stack {
         let mut options = Options::new(config.directory.join("postgres"));
         options.databases = [ORDERS, INVENTORY, REFERENCE].map(str::to_owned).to_vec();
         options.settings.clone_from(&config.postgres_settings);
+        options.environment.clone_from(&config.postgres_environment);
         options.crashes_max = config.crashes_max;
         let postgres = spawn_blocking(move || EmbeddedPostgres::start(&options)).await??;
+        let line = config.line.then(|| start_line(&config.directory, &postgres)).transpose()?;
         let mut stack = Self {
             config,
             postgres: Arc::new(postgres),
+            line,
             spawner: Spawner::start()?,
             processes: vec![],
         };
@@ -189,8 +200,8 @@ impl Stack {
         let proxy = self.config.proxied_inventory.map(|(front, _)| front);
         let inventory = proxy.or_else(|| self.address("inventory-api"));
         let mut environment = vec![
-            ("ORDER_DATABASE_URL".to_owned(), self.orders_url()),
-            ("INVENTORY_DATABASE_URL".to_owned(), self.inventory_url()),
+            ("ORDER_DATABASE_URL".to_owned(), self.url_for_services(ORDERS)),
+            ("INVENTORY_DATABASE_URL".to_owned(), self.url_for_services(INVENTORY)),
             ("RUST_LOG".to_owned(), "info".to_owned()),
             // The load comes from one caller.
             ("ORDER_API_RATE_PER_S".to_owned(), "0".to_owned()),
@@ -243,6 +254,18 @@ impl Stack {
         self.postgres.url(INVENTORY)
     }
 
+    fn url_for_services(&self, database: &str) -> String {
+        match &self.line {
+            Some(line) => schema_embedded::url(line.directory(), database),
+            None => self.postgres.url(database),
+        }
+    }
+
+    /// The line between the services and the server, where there is one.
+    pub fn line(&self) -> Option<&Line> {
+        self.line.as_ref()
+    }
+
     /// The server.
     pub fn postgres(&self) -> &Arc<EmbeddedPostgres> {
         &self.postgres
@@ -278,6 +301,14 @@ impl Stack {
         spawn_blocking(move || postgres.stop()).await?;
         Ok(())
     }
+}
+
+/// A directory for it that only we enter, since whoever reaches the socket is let in.
+fn start_line(room: &Path, postgres: &EmbeddedPostgres) -> anyhow::Result<Line> {
+    let directory = room.join("line");
+    std::fs::create_dir(&directory)?;
+    std::fs::set_permissions(&directory, PermissionsExt::from_mode(0o700))?;
+    Line::start(&directory, postgres.socket_directory()).context("the line cannot be laid")
 }
 
 /// `valerix up` on an embedded Postgres of its own, not started yet.

@@ -51,7 +51,36 @@ fn a_seeded_selection_of_the_sweep_is_clean() {
         .expect("the binary starts");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        said.contains(&format!("--seed {seed} --cells {cells}")),
+        "it cannot be repeated: {said}"
+    );
     println!("{said}");
+}
+
+/// Entry 7 of the track record: it used to go on claiming, while others took its sagas from it.
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_relay_whose_heartbeat_panics_ends_and_is_started_again() {
+    sweep_only("relay.beat-relay.before=panic", 2);
+}
+
+/// Entry 8 of the track record: bulk actions used to stand still from then on.
+#[cfg(feature = "failpoints")]
+#[test]
+fn bulk_actions_go_on_after_an_item_that_panics() {
+    sweep_only("order-api.work-bulk-item.before=panic", 2);
+}
+
+#[cfg(feature = "failpoints")]
+fn sweep_only(cell: &str, cells: usize) {
+    let output = Command::new(BINARY)
+        .args(["simulate", "run", "full-sweep", "--json", "--log-filter", "error", "--only", cell])
+        .output()
+        .expect("the binary starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(said.matches("\"struck\": true").count(), cells, "{said}");
 }
 
 #[cfg(not(feature = "failpoints"))]

@@ -6,6 +6,7 @@
 
 mod answers;
 mod dump;
+mod eventful;
 mod history;
 mod quiescence;
 mod rows;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 
 pub use answers::{KeyedOrder, find_retried, find_stored, stream_keyed_orders};
 pub use dump::dump_order;
+pub use eventful::{Eventful, find_eventful};
 pub use history::{JournalRow, StoredSaga, now, stream_journal};
 pub use quiescence::{count_messages_of, find_messages_left, find_unfinished};
 pub use rows::{

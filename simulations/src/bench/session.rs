@@ -87,7 +87,9 @@ impl Session {
             directory: directory.to_owned(),
             layout: options.layout(),
             postgres_settings,
+            postgres_environment: vec![],
             environment: options.environment.clone(),
+            line: false,
             proxied_inventory: None,
             crashes_max: CRASHES_MAX,
         })

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::clock::Clock;
+use crate::stack::Trouble;
+
 /// A kind of process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -58,6 +61,14 @@ pub enum Kind {
     CutDatabase,
     /// Others take every connection that the server has.
     CrowdDatabase,
+    /// kill -9 of every process of the Postgres server at once: nobody is left who could write anything.
+    KillAllOfPostgres,
+    /// The line between the services and Postgres is in trouble.
+    Line(Trouble),
+    /// The disk that Postgres writes to is full.
+    FillDisk,
+    /// A wall clock jumps by minutes to hours, forward or back, and later back again.
+    Jump(Clock),
 }
 
 impl fmt::Display for Kind {
@@ -76,6 +87,15 @@ impl fmt::Display for Kind {
             Self::CutClients => f.write_str("cut clients off"),
             Self::CutDatabase => f.write_str("cut database connections"),
             Self::CrowdDatabase => f.write_str("too many connections"),
+            Self::KillAllOfPostgres => f.write_str("kill -9 all of postgres"),
+            Self::Line(Trouble::Slow) => f.write_str("slow line to postgres"),
+            Self::Line(Trouble::Deaf) => f.write_str("postgres hears nothing"),
+            Self::Line(Trouble::Mute) => f.write_str("postgres is not heard"),
+            Self::Line(Trouble::Silent) => f.write_str("silent line to postgres"),
+            Self::Line(Trouble::Cut) => f.write_str("cut the line to postgres"),
+            Self::FillDisk => f.write_str("disk full"),
+            Self::Jump(Clock::Postgres) => f.write_str("clock of postgres jumps"),
+            Self::Jump(Clock::Services) => f.write_str("clocks of services jump"),
         }
     }
 }

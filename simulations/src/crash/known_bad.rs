@@ -53,6 +53,8 @@ pub(super) async fn run(options: &Options, directory: &Path) -> anyhow::Result<O
             Flaw::NewReservationOnRetry | Flaw::TimeoutIsFailure => {
                 (Scenario::SchrodingersWarehouse, 4)
             }
+            Flaw::ReleaseWithoutTombstone => (Scenario::LateAndDuplicated, 10),
+            Flaw::CommitNotFlushed => (Scenario::PostgresCrashLoop, 6),
         };
         let of_flaw = Options {
             scenario,
@@ -78,6 +80,19 @@ pub(super) async fn run(options: &Options, directory: &Path) -> anyhow::Result<O
     Ok(Outcome::KnownBad(KnownBadReport { command_line: options.command_line(), sightings }))
 }
 
+/// What Postgres is told so that a flaw shows: it writes its log only when somebody waits for it.
+pub(super) fn postgres_settings(flaw: Option<&str>) -> Vec<(String, String)> {
+    let settings: &[(&str, &str)] = match flaw {
+        Some("commit-not-flushed") => &[
+            ("wal_writer_delay", "10s"),
+            ("wal_writer_flush_after", "1GB"),
+            ("bgwriter_lru_maxpages", "0"),
+        ],
+        _ => &[],
+    };
+    settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
 /// The check that sees what the flaw does, and nothing else does.
 #[cfg(feature = "failpoints")]
 fn betrayed_by(flaw: schema_pg::known_bad::Flaw) -> &'static str {
@@ -87,7 +102,8 @@ fn betrayed_by(flaw: schema_pg::known_bad::Flaw) -> &'static str {
         Flaw::MessageRemovedEarly => "unfinished-without-message",
         Flaw::NoEpochCheck => "epoch-went-back",
         Flaw::NewReservationOnRetry => "stock-held-twice",
-        Flaw::TimeoutIsFailure => "stock-held-by-ended-order",
+        Flaw::TimeoutIsFailure | Flaw::ReleaseWithoutTombstone => "stock-held-by-ended-order",
+        Flaw::CommitNotFlushed => "acknowledged-order-missing",
     }
 }
 
@@ -121,10 +137,7 @@ impl KnownBadReport {
     }
 
     pub(super) fn to_html(&self) -> String {
-        let text = self.to_string().replace('&', "&amp;").replace('<', "&lt;");
-        format!(
-            "<!doctype html><meta charset=\"utf-8\"><title>Known flaws</title><pre>{text}</pre>"
-        )
+        super::plain_page("Known flaws", &self.to_string())
     }
 }
 

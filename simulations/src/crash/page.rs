@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::report::{Moment, Report};
+use super::story::Story;
 
 const WIDTH: f64 = 1_000.0;
 const HEIGHT: f64 = 220.0;
@@ -13,8 +14,9 @@ const ROWS_MAX: usize = 200;
 const BUCKETS: usize = 12;
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:1040px;margin:2rem auto;\
     padding:0 1rem;color:#222}table{border-collapse:collapse}td,th{padding:.2rem .7rem;\
-    border-bottom:1px solid #ddd;text-align:left;font-size:13px}svg text{font:11px system-ui;fill:#444}\
-    .ok{color:#15803d}.bad{color:#b91c1c}code{background:#f4f4f5;padding:.1rem .3rem}";
+    border-bottom:1px solid #ddd;text-align:left;font-size:13px}svg.chart text{font:11px system-ui;fill:#444}\
+    .ok{color:#15803d}.timeline{--timeline-work:#2563eb;\
+    --timeline-wait:#57606a;--timeline-alarm:#b91c1c;max-width:100%}.timeline text{fill:currentColor}.bad{color:#b91c1c}code{background:#f4f4f5;padding:.1rem .3rem}";
 
 pub(super) fn html(report: &Report) -> String {
     let verdict = if report.is_clean() {
@@ -42,6 +44,9 @@ pub(super) fn html(report: &Report) -> String {
     );
     let _ = write!(page, "<h2>Throughput</h2>{}", throughput(report));
     let _ = write!(page, "<h2>Recovery</h2>{}", histogram(report));
+    if let Some(story) = &report.story {
+        tell(&mut page, story);
+    }
     let _ = write!(page, "<h2>Invariants</h2><table>{}</table>", invariants(report));
     if let Some((order_id, dump)) = report.checked.dumps.iter().next() {
         let _ =
@@ -51,13 +56,24 @@ pub(super) fn html(report: &Report) -> String {
     page
 }
 
+/// One saga from its beginning to its end, drawn.
+fn tell(page: &mut String, story: &Story) {
+    let _ = write!(
+        page,
+        "<h2>The most interesting saga</h2><p>Order <code>{}</code>: {}.</p>",
+        story.order_id,
+        escape(&story.why),
+    );
+    page.push_str(&story.drawing);
+}
+
 /// Confirmed per second, with a line for each fault.
 fn throughput(report: &Report) -> String {
     let ends_s = report.moments.last().map_or(1.0, |moment| moment.at_s).max(0.1);
     let highest = report.moments.iter().map(|m| m.confirmed_per_s).fold(1.0, f64::max);
     let x = |at_s: f64| LEFT + (WIDTH - LEFT) * (at_s / ends_s).min(1.0);
     let y = |value: f64| HEIGHT * (1.0 - value / highest);
-    let mut svg = format!("<svg viewBox=\"0 -12 {WIDTH} {}\">", HEIGHT + 32.0);
+    let mut svg = format!("<svg class=\"chart\" viewBox=\"0 -12 {WIDTH} {}\">", HEIGHT + 32.0);
     for fault in &report.faults {
         let from = x(fault.at_ms / 1_000.0);
         let felt_ms = fault.lasted_ms + fault.recovered_ms.unwrap_or(0.0);
@@ -103,7 +119,7 @@ fn histogram(report: &Report) -> String {
     }
     let highest = f64::from(counts.iter().copied().max().unwrap_or(1).max(1));
     let width = (WIDTH - LEFT) / BUCKETS as f64;
-    let mut svg = format!("<svg viewBox=\"0 -12 {WIDTH} {}\">", HEIGHT + 32.0);
+    let mut svg = format!("<svg class=\"chart\" viewBox=\"0 -12 {WIDTH} {}\">", HEIGHT + 32.0);
     for (index, count) in counts.iter().enumerate() {
         let (height, x) = (HEIGHT * f64::from(*count) / highest, LEFT + width * index as f64);
         let to_ms = 10_u64 << index;

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::fault::Kind;
 use super::options::Options;
+use super::story::Story;
 use crate::checker;
 use crate::load::{Entry, Ledger, Outcome, Results};
 
@@ -92,6 +93,8 @@ pub struct Report {
     pub affected_count: u64,
     /// Throughput over time.
     pub moments: Vec<Moment>,
+    /// What became of the order that went through most.
+    pub story: Option<Story>,
     /// From the end of the load until nothing was left to do.
     pub rested_ms: f64,
     /// The verdict.
@@ -125,6 +128,7 @@ impl Report {
             affected,
             affected_count,
             moments: moments(results),
+            story: None,
             rested_ms: rested.as_secs_f64() * 1_000.0,
             checked,
             kept: None,
@@ -218,6 +222,7 @@ impl Report {
             "affected_count": self.affected_count,
             "affected": self.affected,
             "moments": self.moments,
+            "story": self.story,
             "checker": self.checked.to_json(),
         })
     }
@@ -279,7 +284,7 @@ fn affected(ledger: &Ledger, faults: &[FaultRecord]) -> (Vec<Affected>, u64) {
 }
 
 /// Faults that were felt at some moment of that time.
-fn under_way(faults: &[FaultRecord], from_ms: f64, to_ms: f64) -> Vec<usize> {
+pub(super) fn under_way(faults: &[FaultRecord], from_ms: f64, to_ms: f64) -> Vec<usize> {
     let overlaps = |fault: &FaultRecord| {
         let felt_until = fault.at_ms + fault.lasted_ms + fault.recovered_ms.unwrap_or(0.0);
         fault.at_ms <= to_ms && felt_until >= from_ms

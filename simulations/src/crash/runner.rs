@@ -1,28 +1,31 @@
 //! One run: a stack, a load, a nemesis, rest, and the verdict.
 
+mod inflict;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
-use rustix::process::{Pid, Signal as KernelSignal, kill_process};
+use chrono::{DateTime, Utc};
 use schema_pg::known_bad;
 use sqlx::{Connection, PgConnection};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
-use super::database;
-use super::fault::{Fault, Kind, Target};
+use super::clock::{self, Clock, Clocks};
+use super::disk::{self, Disk};
+use super::known_bad::postgres_settings;
 use super::nemesis::Nemesis;
 use super::options::Options;
 use super::people::People;
-use super::proxy::{Proxy, Rule};
-use super::recovery::{RECOVERED_WITHIN, member_at, next_confirmed, server_answers, taken_over};
+use super::proxy::Proxy;
 use super::report::{FaultRecord, Report};
 use super::scenario::Setup;
+use super::story;
 use crate::checker::{Amplification, Evidence, Phase, Settling, Subject, check};
 use crate::load::{self, Basket, Pace, Patience, Plan, Running};
-use crate::stack::{Layout, Signal, Stack, StackConfig, free_addresses};
+use crate::stack::{Layout, Stack, StackConfig, free_addresses};
 
 /// Connections of the clients: orders that can be under way at once.
 const CLIENTS: usize = 2_000;
@@ -30,9 +33,6 @@ const CLIENTS: usize = 2_000;
 const SETTLES_WITHIN: Duration = Duration::from_mins(1);
 /// How long a run with a planted flaw is given to come to rest.
 const RESTS_BADLY_WITHIN: Duration = Duration::from_secs(8);
-/// So long after the fault what was held back arrives.
-const LATE_BY: Duration = Duration::from_secs(1);
-const RESTART_WITHIN: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(20);
 /// A breaker that stays open for long hides what a fault does to calls.
 pub(super) const BREAKER_OPEN_MS: &str = "300";
@@ -48,18 +48,21 @@ struct Came {
 
 struct Runner {
     stack: Stack,
+    disk: Option<Disk>,
+    clocks: Option<Clocks>,
     proxy: Proxy,
     front_doors: Vec<Proxy>,
     people: People,
     load: Running,
     began: Instant,
+    began_at: DateTime<Utc>,
     records: Vec<FaultRecord>,
     relay_starts: u64,
 }
 
 pub(super) async fn run(options: &Options, directory: &Path) -> anyhow::Result<Report> {
     let setup = options.scenario.setup();
-    let (stack, proxy) = start(options, &setup, directory).await?;
+    let Ground { stack, proxy, disk, clocks } = start(options, &setup, directory).await?;
     let mut front_doors = vec![];
     for address in stack.order_addresses() {
         let [front] = free_addresses()?;
@@ -71,11 +74,14 @@ pub(super) async fn run(options: &Options, directory: &Path) -> anyhow::Result<R
     let relay_starts = setup.relays as u64;
     let mut runner = Runner {
         stack,
+        disk,
+        clocks,
         proxy,
         front_doors,
         people,
         load,
         began: Instant::now(),
+        began_at: Utc::now(),
         records: vec![],
         relay_starts,
     };
@@ -86,23 +92,41 @@ pub(super) async fn run(options: &Options, directory: &Path) -> anyhow::Result<R
     runner.finish(options).await
 }
 
-async fn start(
-    options: &Options,
-    setup: &Setup,
-    directory: &Path,
-) -> anyhow::Result<(Stack, Proxy)> {
+/// What a run stands on.
+struct Ground {
+    stack: Stack,
+    proxy: Proxy,
+    disk: Option<Disk>,
+    clocks: Option<Clocks>,
+}
+
+async fn start(options: &Options, setup: &Setup, directory: &Path) -> anyhow::Result<Ground> {
     let [front, behind] = free_addresses()?;
     let proxy = Proxy::start(front, behind).await?;
     let mut environment = vec![("BREAKER_OPEN_MS".to_owned(), BREAKER_OPEN_MS.to_owned())];
     environment.extend(options.environment.iter().cloned());
     let flaw = options.known_bad.as_deref();
     environment.extend(flaw.map(|flaw| (known_bad::VARIABLE.to_owned(), flaw.to_owned())));
+    let mut settings = postgres_settings(flaw);
+    let mut disk = None;
+    if setup.small_disk {
+        let place = directory.join("postgres");
+        std::fs::create_dir(&place)?;
+        disk = Some(Disk::mount(&place)?);
+        settings.extend(disk::SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+    let library = setup.clocks.then(clock::library).transpose().map_err(anyhow::Error::msg)?;
+    let clocks = library.map(|library| Clocks::new(library, directory)).transpose()?;
+    let of_clock = |clock| clocks.as_ref().map(|clocks| clocks.environment(clock));
+    environment.extend(of_clock(Clock::Services).unwrap_or_default());
     let stack = Stack::start(StackConfig {
         binary: options.binary()?,
         directory: directory.to_owned(),
         layout: Layout::Apart { order_apis: setup.order_apis, relays: setup.relays },
-        postgres_settings: vec![],
+        postgres_settings: settings,
+        postgres_environment: of_clock(Clock::Postgres).unwrap_or_default(),
         environment,
+        line: setup.line,
         proxied_inventory: Some((front, behind)),
         crashes_max: u32::MAX,
     })
@@ -112,7 +136,7 @@ async fn start(
     let on_hand = (ordered_of_each * setup.stock_share * 1.5).ceil().max(1.0) as i64;
     schema_inventory::bulk::insert_stock(&mut inventory, i64::from(setup.items), on_hand).await?;
     inventory.close().await?;
-    Ok((stack, proxy))
+    Ok(Ground { stack, proxy, disk, clocks })
 }
 
 /// Good clients, impatient ones, and ones that ask again although they know.
@@ -169,154 +193,8 @@ impl Runner {
         self.load.is_finished() || self.load.control.phase() == load::Phase::Stopped
     }
 
-    async fn inflict(&mut self, fault: Fault) -> anyhow::Result<Came> {
-        match fault.kind {
-            Kind::Kill(target) => self.kill(target, fault).await,
-            Kind::Freeze(target) => self.freeze(target, fault).await,
-            Kind::Restart(target) => self.restart(target, fault).await,
-            Kind::KillPostgres => self.kill_postgres().await,
-            Kind::SwallowAnswers => self.misbehave(Rule::SwallowAnswers, fault).await,
-            Kind::Unreachable => self.misbehave(Rule::Refuse, fault).await,
-            Kind::Delay => {
-                self.misbehave(Rule::DelayAnswers(Duration::from_millis(700)), fault).await
-            }
-            Kind::SendAgain => {
-                self.misbehave(Rule::SendAgain(Duration::from_millis(400)), fault).await
-            }
-            Kind::ArriveLate => self.arrive_late(fault).await,
-            Kind::SwallowFromClients => self.shut_out(Rule::SwallowAnswers, fault).await,
-            Kind::CutClients => self.shut_out(Rule::Refuse, fault).await,
-            Kind::CutDatabase => {
-                database::cut_sessions(&self.stack.orders_url()).await?;
-                let recovered = next_confirmed(&self.load, Instant::now()).await;
-                Ok(Came { target: "postgres".to_owned(), recovered })
-            }
-            Kind::CrowdDatabase => {
-                let taken = database::crowd(&self.stack.orders_url(), fault.lasts).await?;
-                let recovered = next_confirmed(&self.load, Instant::now()).await;
-                Ok(Came { target: format!("postgres, {taken} taken"), recovered })
-            }
-        }
-    }
-
-    fn pick(&self, target: Target, fault: Fault) -> String {
-        let names: Vec<&str> =
-            self.stack.named(target.prefix()).map(crate::stack::Process::name).collect();
-        names[fault.pick as usize % names.len()].to_owned()
-    }
-
-    /// The relay's id in the database, while it is alive.
-    async fn member(&mut self, name: &str) -> anyhow::Result<Option<i64>> {
-        let address = self.stack.process_mut(name)?.address();
-        member_at(&self.stack.orders_url(), &format!("http://{address}")).await
-    }
-
-    async fn kill(&mut self, target: Target, fault: Fault) -> anyhow::Result<Came> {
-        let name = self.pick(target, fault);
-        let member = if target == Target::Relay { self.member(&name).await? } else { None };
-        let killed = Instant::now();
-        self.stack.process_mut(&name)?.kill().await?;
-        // Watched while it is started again: the others do not wait for that.
-        let orders_url = self.stack.orders_url();
-        let takeover = tokio::spawn(async move {
-            match member {
-                Some(member) => taken_over(&orders_url, member, killed).await,
-                None => Ok(None),
-            }
-        });
-        sleep(fault.lasts).await;
-        let process = self.stack.process_mut(&name)?;
-        process.start().await?;
-        process.wait_ready(RECOVERED_WITHIN).await?;
-        self.relay_starts += u64::from(target == Target::Relay);
-        let recovered = match takeover.await?? {
-            None if member.is_none() => next_confirmed(&self.load, killed).await,
-            known => known,
-        };
-        Ok(Came { target: name, recovered })
-    }
-
-    async fn freeze(&mut self, target: Target, fault: Fault) -> anyhow::Result<Came> {
-        let name = self.pick(target, fault);
-        let member = if target == Target::Relay { self.member(&name).await? } else { None };
-        let frozen = Instant::now();
-        self.stack.process_mut(&name)?.signal(Signal::Freeze);
-        let recovered = match member {
-            Some(member) => taken_over(&self.stack.orders_url(), member, frozen).await?,
-            None => None,
-        };
-        sleep(fault.lasts.saturating_sub(frozen.elapsed())).await;
-        self.stack.process_mut(&name)?.signal(Signal::Thaw);
-        let recovered = match recovered {
-            None => next_confirmed(&self.load, frozen).await,
-            known => known,
-        };
-        Ok(Came { target: name, recovered })
-    }
-
-    async fn restart(&mut self, target: Target, fault: Fault) -> anyhow::Result<Came> {
-        let name = self.pick(target, fault);
-        let member = if target == Target::Relay { self.member(&name).await? } else { None };
-        let asked = Instant::now();
-        self.stack.process_mut(&name)?.stop(RESTART_WITHIN).await?;
-        let handed_over = match member {
-            Some(member) => taken_over(&self.stack.orders_url(), member, asked).await?,
-            None => None,
-        };
-        sleep(fault.lasts).await;
-        let process = self.stack.process_mut(&name)?;
-        process.start().await?;
-        process.wait_ready(RECOVERED_WITHIN).await?;
-        self.relay_starts += u64::from(target == Target::Relay);
-        let recovered = match handed_over {
-            None => next_confirmed(&self.load, asked).await,
-            known => known,
-        };
-        Ok(Came { target: name, recovered })
-    }
-
-    /// Recovery counts from when the server answers again.
-    async fn kill_postgres(&mut self) -> anyhow::Result<Came> {
-        let pid = self.stack.postgres().pid().context("the server runs")?;
-        let pid = Pid::from_raw(pid.cast_signed()).context("a process id")?;
-        kill_process(pid, KernelSignal::KILL)?;
-        let back = server_answers(&self.stack.orders_url()).await;
-        let back = back.context("the killed server does not come back")?;
-        let recovered = next_confirmed(&self.load, back).await;
-        Ok(Came { target: "postgres".to_owned(), recovered })
-    }
-
-    /// Recovery counts from the end of the fault.
-    async fn misbehave(&mut self, rule: Rule, fault: Fault) -> anyhow::Result<Came> {
-        self.proxy.set(rule);
-        sleep(fault.lasts).await;
-        self.proxy.set(Rule::Pass);
-        let recovered = next_confirmed(&self.load, Instant::now()).await;
-        Ok(Came { target: "the way to inventory".to_owned(), recovered })
-    }
-
-    /// Orders are taken, cancelled and released while their reservations are still on the way.
-    async fn arrive_late(&mut self, fault: Fault) -> anyhow::Result<Came> {
-        self.proxy.set(Rule::ArriveLate(fault.lasts + LATE_BY));
-        let began = Instant::now();
-        self.people.place_and_cancel().await?;
-        sleep(fault.lasts.saturating_sub(began.elapsed())).await;
-        self.proxy.set(Rule::Pass);
-        let recovered = next_confirmed(&self.load, Instant::now()).await;
-        Ok(Came { target: "the way to inventory".to_owned(), recovered })
-    }
-
-    /// Recovery counts from the end of the fault.
-    async fn shut_out(&mut self, rule: Rule, fault: Fault) -> anyhow::Result<Came> {
-        self.front_doors.iter().for_each(|door| door.set(rule));
-        sleep(fault.lasts).await;
-        self.front_doors.iter().for_each(|door| door.set(Rule::Pass));
-        let recovered = next_confirmed(&self.load, Instant::now()).await;
-        Ok(Came { target: "the way to the order services".to_owned(), recovered })
-    }
-
     async fn finish(mut self, options: &Options) -> anyhow::Result<Report> {
-        let faults_ended_at = chrono::Utc::now();
+        let faults_ended_at = Utc::now();
         let load = self.load;
         let results = spawn_blocking(move || load.finish()).await?;
         self.stack.check_all_running()?;
@@ -328,16 +206,32 @@ impl Runner {
         };
         let rested = wait_rest(&orders_url, longest).await?;
         let floor = retry_floor(self.began.elapsed(), self.relay_starts);
+        // A clock that has jumped cannot tell how long anything took; that all came to rest was seen.
+        let settling = Settling { faults_ended_at, within: SETTLES_WITHIN };
         let evidence = Evidence {
             ledgers: vec![&results.ledger],
-            settling: Some(Settling { faults_ended_at, within: SETTLES_WITHIN }),
+            settling: self.clocks.is_none().then_some(settling),
             amplification: Some(Amplification { percent: 20, floor }),
             half_open: vec![],
         };
         let checked =
             check(&Subject { orders_url, inventory_url }, Phase::Quiescent, &evidence).await?;
-        let report = Report::new(options, self.records, &results, rested, checked);
+        let mut report = Report::new(options, self.records, &results, rested, checked);
+        report.story = story::find(&story::Run {
+            orders_url: &self.stack.orders_url(),
+            began_at: self.began_at,
+            faults: &report.faults,
+            offending: &report.checked.offending_orders(),
+        })
+        .await?;
+        let log = self.stack.postgres().directory().join("server.log");
+        let kept = self.stack.directory().join("postgres.log");
         self.stack.stop().await?;
+        if self.disk.is_some() {
+            // What it says goes with its disk.
+            std::fs::copy(log, kept)?;
+        }
+        drop(self.disk);
         Ok(report)
     }
 }

@@ -36,6 +36,13 @@ pub fn of_tree(pid: u32) -> Option<Usage> {
     Some(Usage { cpu, resident_bytes: resident_bytes(pid)? })
 }
 
+/// The processes that this one has started and that still run.
+pub fn children_of(pid: u32) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten();
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|child| Stat::read(*child).is_some_and(|stat| stat.parent == pid)).collect()
+}
+
 /// Processor time of this process's children that have ended.
 pub fn of_ended_children() -> Duration {
     Stat::read(std::process::id()).map_or(Duration::ZERO, |stat| ticks(stat.ended_children_ticks))

@@ -56,6 +56,8 @@ struct Watch {
     seen: String,
     struck: Option<Instant>,
     died: bool,
+    /// Asked to stop, in this life: a second time would force it.
+    is_asked_to_stop: bool,
 }
 
 impl Ground {
@@ -72,7 +74,9 @@ impl Ground {
             directory: directory.to_owned(),
             layout: Layout::Apart { order_apis: 1, relays: 2 },
             postgres_settings: vec![],
+            postgres_environment: vec![],
             environment,
+            line: false,
             proxied_inventory: Some((front, behind)),
             crashes_max: u32::MAX,
         })
@@ -155,7 +159,7 @@ impl Ground {
         log.seek(SeekFrom::End(0))?;
         let mark = format!("{STRUCK}{}", task.point.name());
         let (seen, struck, died) = (String::new(), None, false);
-        let mut watch = Watch { target, log, mark, seen, struck, died };
+        let mut watch = Watch { target, log, mark, seen, struck, died, is_asked_to_stop: false };
         let process = self.stack.process_mut(&watch.target)?;
         process.set_variable(VARIABLE, Some(task.name()));
         process.start().await?;
@@ -176,11 +180,11 @@ impl Ground {
         let stimuli = self.stimuli.clone();
         let site = task.point.site;
         let stimulus = tokio::spawn(async move { stimuli.apply(site).await });
-        let mut is_asked_to_stop = !matches!(site, Site::HandOver | Site::LeaveRelays);
+        let asks_to_stop = matches!(site, Site::HandOver | Site::LeaveRelays);
         while !(load.is_finished() && stimulus.is_finished()) {
-            if !is_asked_to_stop && is_under_way(&load) {
+            if asks_to_stop && !watch.is_asked_to_stop && is_under_way(&load) {
                 self.stack.process_mut(&watch.target)?.signal(Signal::Stop);
-                is_asked_to_stop = true;
+                watch.is_asked_to_stop = true;
             }
             self.look(watch).await?;
             sleep(POLL).await;
