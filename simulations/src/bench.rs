@@ -3,7 +3,7 @@
 //! Absolute figures drift from machine to machine and from run to run, so each measurement stands between
 //! two of the reference: the same row writes by pgbench, without any service. The load comes from one
 //! thread of this process, whose share is told. It ends with the invariant checker: a fast wrong run is a
-//! failed run. Start at [`run`], then `workloads`.
+//! failed run. Start at [`run`], then `workloads`; all of them in a row are `suite`.
 
 mod idle;
 mod options;
@@ -18,10 +18,11 @@ mod sampler;
 mod session;
 mod shape;
 mod start_up;
+mod suite;
 mod workload;
 mod workloads;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::Context;
 
@@ -30,6 +31,7 @@ pub use options::{LayoutChoice, Options};
 pub use reference::Limit;
 pub use report::{Goal, Report};
 pub use row::{Point, Row};
+pub use suite::{Suite, run_all};
 pub use workload::Workload;
 
 use session::Session;
@@ -56,12 +58,20 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
         report.kept = Some(directory.keep());
     }
     if let Some(svg) = &options.svg {
-        write_svg(svg, &report)?;
+        write(svg, &plot::svg(&report))?;
+    }
+    if let Some(directory) = options.directory() {
+        let name = options.workload.name();
+        write(&directory.join(format!("{name}.json")), &format!("{:#}\n", report.to_json()))?;
+        write(&directory.join(format!("{name}.svg")), &plot::svg(&report))?;
     }
     Ok(report)
 }
 
-fn write_svg(path: &PathBuf, report: &Report) -> anyhow::Result<()> {
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     let says = || format!("{} cannot be written", path.display());
-    std::fs::write(path, plot::svg(report)).with_context(says)
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory).with_context(says)?;
+    }
+    std::fs::write(path, text).with_context(says)
 }

@@ -1,6 +1,6 @@
 //! What `valerix bench` can be told.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -8,7 +8,10 @@ use anyhow::Context;
 use super::workload::Workload;
 use crate::stack::Layout;
 
-/// Measures one of the workloads W1 to W11 on a stack of its own.
+/// No directory for JSON: it is printed.
+const PRINTED: &str = "-";
+
+/// Measures one of the workloads W1 to W11, or all of them, each on a stack of its own.
 #[derive(clap::Args, Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "these are the flags of a command line")]
 pub struct Options {
@@ -30,7 +33,7 @@ pub struct Options {
     /// Orders per second of an open loop. Default: half of what the closed loop reaches.
     #[arg(long)]
     pub rate: Option<f64>,
-    /// Finished orders in the tables (w5). Default: 10000000, and 1000000 with --short.
+    /// Finished orders in the tables (w5). Default: 10000000; 1000000 in all; 20000 with --short.
     #[arg(long, value_parser = clap::value_parser!(i64).range(1..=100_000_000))]
     pub past_orders: Option<i64>,
     /// A few seconds of everything: shows that it works, not how fast it is.
@@ -42,9 +45,9 @@ pub struct Options {
     /// Count what each SQL statement costs. Slows everything down a little.
     #[arg(long)]
     pub statements: bool,
-    /// Print JSON instead of a table.
-    #[arg(long)]
-    pub json: bool,
+    /// Print JSON instead of a table; with a directory: leave a JSON file and a picture of each workload there.
+    #[arg(long, value_name = "DIRECTORY", num_args = 0..=1, default_missing_value = PRINTED)]
+    pub json: Option<PathBuf>,
     /// Draw throughput and latency over time into this file.
     #[arg(long)]
     pub svg: Option<PathBuf>,
@@ -85,7 +88,7 @@ impl Options {
 
     /// How long each half of a reference takes.
     pub(super) fn reference_duration(&self) -> Duration {
-        Duration::from_secs(if self.short { 1 } else { 8 })
+        Duration::from_secs(if self.short { 1 } else { (self.seconds / 2).clamp(3, 8) })
     }
 
     pub(super) fn client_counts(&self) -> Vec<usize> {
@@ -97,7 +100,17 @@ impl Options {
     }
 
     pub(super) fn past_orders(&self) -> i64 {
-        self.past_orders.unwrap_or(if self.short { 1_000_000 } else { 10_000_000 })
+        self.past_orders.unwrap_or(if self.short { 20_000 } else { 10_000_000 })
+    }
+
+    /// Whether JSON is printed instead of a table.
+    pub fn prints_json(&self) -> bool {
+        self.json.as_deref() == Some(Path::new(PRINTED))
+    }
+
+    /// Where files are left.
+    pub(super) fn directory(&self) -> Option<&Path> {
+        self.json.as_deref().filter(|_| !self.prints_json())
     }
 
     /// W7 and W8 need processes that can be told apart.

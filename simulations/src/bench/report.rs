@@ -1,6 +1,6 @@
 //! What a benchmark comes to: figures, goals, costs and the checker's verdict, for people and as JSON.
 
-mod tables;
+pub(super) mod tables;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -73,6 +73,17 @@ impl Goal {
     pub fn meets(&self, bound: Option<f64>) -> Option<bool> {
         let (measured, bound) = (self.measured?, bound?);
         Some(if self.more { measured >= bound } else { measured <= bound })
+    }
+
+    /// How far it came, in a word; empty where nothing is wanted.
+    pub fn reached(&self) -> &'static str {
+        match (self.meets(self.first), self.meets(self.aim)) {
+            (_, Some(true)) => "aim",
+            (Some(true), _) => "first landing",
+            (Some(false), _) | (_, Some(false)) => "no",
+            (None, None) if self.first.or(self.aim).is_some() => "not measured",
+            (None, None) => "",
+        }
     }
 }
 

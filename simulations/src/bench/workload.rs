@@ -1,9 +1,10 @@
 //! What is measured.
 
+use clap::ValueEnum;
 use serde::Serialize;
 
 /// The rows of the performance plan.
-#[derive(clap::ValueEnum, Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Workload {
     /// Uniform: a thousand items, one line, closed loop
@@ -28,9 +29,26 @@ pub enum Workload {
     W10,
     /// Memory under the load of W1
     W11,
+    /// All of them, one after the other
+    All,
 }
 
 impl Workload {
+    /// Every row of the plan, in its order.
+    pub const EVERY: [Self; 11] = [
+        Self::W1,
+        Self::W2,
+        Self::W3,
+        Self::W4,
+        Self::W5,
+        Self::W6,
+        Self::W7,
+        Self::W8,
+        Self::W9,
+        Self::W10,
+        Self::W11,
+    ];
+
     /// One line for people.
     pub fn title(self) -> &'static str {
         match self {
@@ -45,6 +63,12 @@ impl Workload {
             Self::W9 => "W9: nothing to do",
             Self::W10 => "W10: from start to ready",
             Self::W11 => "W11: memory under load",
+            Self::All => "W1 to W11",
         }
+    }
+
+    /// As it is written on the command line.
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 }

@@ -36,7 +36,7 @@ pub(super) async fn measure(
             Workload::W7 => two_of_each(session, options, report).await?,
             Workload::W8 => outage::measure(session, options, report).await?,
             Workload::W9 => idle::measure(session, options, report).await?,
-            Workload::W10 => unreachable!("it starts stacks of its own"),
+            Workload::W10 | Workload::All => unreachable!("they start stacks of their own"),
             Workload::W11 => memory(session, options, report).await?,
         }
     }

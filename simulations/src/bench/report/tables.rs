@@ -7,7 +7,7 @@ use comfy_table::{CellAlignment, Table};
 
 use super::{Goal, Row};
 
-fn table(header: &[&str]) -> Table {
+pub(in crate::bench) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_header(header);
     for column in table.column_iter_mut().skip(1) {
@@ -107,11 +107,7 @@ pub(super) fn process(rows: &[Row]) -> Table {
 pub(super) fn goal(goals: &[Goal]) -> Table {
     let mut table = table(&["", "measured", "first", "", "aim", ""]);
     for goal in goals {
-        let figure = |figure: Option<f64>| match figure {
-            None => String::new(),
-            Some(figure) if figure.abs() >= 100.0 => format!("{figure:.0} {}", goal.unit),
-            Some(figure) => format!("{figure:.3} {}", goal.unit),
-        };
+        let figure = |of: Option<f64>| figure(of, goal.unit);
         let met = |bound: Option<f64>| match goal.meets(bound) {
             None => "",
             Some(true) => "met",
@@ -127,4 +123,13 @@ pub(super) fn goal(goals: &[Goal]) -> Table {
         ]);
     }
     table
+}
+
+/// With its unit; empty where there is none.
+pub(in crate::bench) fn figure(figure: Option<f64>, unit: &str) -> String {
+    match figure {
+        None => String::new(),
+        Some(figure) if figure.abs() >= 100.0 => format!("{figure:.0} {unit}"),
+        Some(figure) => format!("{figure:.3} {unit}"),
+    }
 }
