@@ -6,6 +6,7 @@ use axum::Router;
 use edge::MetricsHandle;
 use edge::health::HealthCache;
 use schema_pg::Db;
+use schema_pg::retention::keep_removing;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -40,7 +41,11 @@ pub struct InventoryApi {
 /// Serves on `listener` until `stop`, drains, and ends its tasks.
 pub async fn serve(config: Config, deps: Deps, listener: TcpListener, stop: CancellationToken) {
     let serve_config = config.serve_config();
+    let terms = config.retention();
     let api = InventoryApi::start(config, deps);
+    let take_turn = schema_inventory::retention::take_turn;
+    let removing = keep_removing(api.db.clone(), "inventory", terms, take_turn);
+    api.tasks.spawn(api.stop.clone().run_until_cancelled_owned(removing));
     edge::serve(listener, api.router(), serve_config, stop).await;
     api.stop.cancel();
     api.tasks.wait().await;

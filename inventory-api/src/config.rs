@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::value_parser as bounded;
 use edge::{LimitConfig, RateLimit, ServeConfig};
+use schema_pg::retention::Terms;
 
 /// What relays call; the limit per caller never stands between our own services.
 const SAGA_PATHS: &[&str] = &["/api/inventory/reservations"];
@@ -98,6 +99,34 @@ pub struct Config {
         value_parser = bounded!(u32).range(1..=65_536)
     )]
     pub connections_max: u32,
+    /// How long reservations are kept that have been released, rejected or shipped, in days; 0: for ever.
+    /// Longer than the orders they were for. Default: 430; 0 to 36500.
+    #[arg(
+        id = "inventory_retention_days",
+        long = "inventory-retention-days",
+        env = "INVENTORY_RETENTION_DAYS",
+        default_value_t = 430,
+        value_parser = bounded!(u32).range(0..=36_500)
+    )]
+    pub retention_days: u32,
+    /// Reservations looked at in one turn of their removal. Default: 200; 2 to 5000.
+    #[arg(
+        id = "inventory_retention_rows_max",
+        long = "inventory-retention-rows-max",
+        env = "INVENTORY_RETENTION_ROWS_MAX",
+        default_value_t = 200,
+        value_parser = bounded!(u32).range(2..=5_000)
+    )]
+    pub retention_rows_max: u32,
+    /// Pause between two turns, whichever instance takes them, in milliseconds. Default: 200; 10 to 60000.
+    #[arg(
+        id = "inventory_retention_pause_ms",
+        long = "inventory-retention-pause-ms",
+        env = "INVENTORY_RETENTION_PAUSE_MS",
+        default_value_t = 200,
+        value_parser = bounded!(u32).range(10..=60_000)
+    )]
+    pub retention_pause_ms: u32,
     /// How long requests under way may take at a stop, in milliseconds. Default: 10000; 0 to 60000.
     #[arg(
         id = "inventory_api_drain_ms",
@@ -121,6 +150,11 @@ impl Config {
     /// The default of a call's deadline.
     pub(crate) fn call_time(&self) -> Duration {
         Duration::from_millis(self.call_ms)
+    }
+
+    /// What may be removed; `None`: nothing ever.
+    pub(crate) fn retention(&self) -> Option<Terms> {
+        Terms::new(self.retention_days, self.retention_rows_max, self.retention_pause_ms)
     }
 
     pub(crate) fn rate_limit(&self) -> Option<RateLimit> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use saga::breaker::BreakerConfig;
 use saga::drain::DrainConfig;
 use saga::retry_budget::RetryBudgetConfig;
+use schema_pg::retention::Terms;
 
 /// Configuration of a relay. Every value has a unit, a default and bounds.
 #[derive(Debug, Clone, clap::Args)]
@@ -60,6 +61,18 @@ pub struct Config {
     #[arg(long, env = "RELAY_RECONCILE_AFTER_S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub reconcile_after_s: u64,
 
+    /// How long finished orders are kept, with their keys and journals, in days; 0: for ever (0 to 36500).
+    #[arg(long, env = "ORDER_RETENTION_DAYS", default_value_t = 400, value_parser = clap::value_parser!(u32).range(0..=36_500))]
+    pub order_retention_days: u32,
+
+    /// Orders looked at in one turn of their removal (2 to 5000).
+    #[arg(long, env = "ORDER_RETENTION_ROWS_MAX", default_value_t = 200, value_parser = clap::value_parser!(u32).range(2..=5_000))]
+    pub order_retention_rows_max: u32,
+
+    /// Pause between two turns, whichever relay takes them, in milliseconds (10 to 60000).
+    #[arg(long, env = "ORDER_RETENTION_PAUSE_MS", default_value_t = 200, value_parser = clap::value_parser!(u32).range(10..=60_000))]
+    pub order_retention_pause_ms: u32,
+
     /// Whether inventory's batch call may be used where it is offered.
     #[arg(long, env = "RELAY_BATCH_CALLS", default_value_t = BatchCalls::Auto)]
     pub batch_calls: BatchCalls,
@@ -107,6 +120,12 @@ impl Config {
     /// Age from which an order is compared with inventory.
     pub fn reconcile_after(&self) -> Duration {
         Duration::from_secs(self.reconcile_after_s)
+    }
+
+    /// What may be removed; `None`: nothing ever.
+    pub fn retention(&self) -> Option<Terms> {
+        let (rows_max, pause_ms) = (self.order_retention_rows_max, self.order_retention_pause_ms);
+        Terms::new(self.order_retention_days, rows_max, pause_ms)
     }
 
     /// The breaker's configuration.

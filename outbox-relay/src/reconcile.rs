@@ -96,11 +96,16 @@ impl Reconciler {
         let suspects = self.findings.next_suspects(self.places / 2);
         let mut chosen = Vec::new();
         if !suspects.is_empty() {
+            let asked = suspects.clone();
             let again = self
                 .relay
                 .db
                 .read(move |c| Box::pin(async move { find_orders_again(c, &suspects).await }));
             chosen = again.await?;
+            // Retention removes an order whatever was found about it.
+            for gone in asked.iter().filter(|id| chosen.iter().all(|order| order.order_id != **id)) {
+                self.findings.forget(*gone);
+            }
         }
         let newest_max = if self.walk.is_under_way() { self.places / 2 } else { self.places };
         let newest = self.page(self.walk.newest(newest_max.max(1))).await?;

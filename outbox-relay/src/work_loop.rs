@@ -14,6 +14,7 @@ use schema_orders::relays;
 use schema_orders::sagas::store_moves;
 use schema_pg::DbError;
 use schema_pg::failpoint::Site;
+use schema_pg::retention::keep_removing;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -87,6 +88,11 @@ pub async fn serve(
         tokio::spawn(stop.clone().run_until_cancelled_owned(listening))
     });
     let reconciling = tokio::spawn(reconcile::run(relay.clone(), membership.clone(), stop.clone()));
+    let removing = {
+        let (db, terms) = (relay.db.clone(), relay.config.retention());
+        let removing = keep_removing(db, "orders", terms, schema_orders::retention::take_turn);
+        tokio::spawn(stop.clone().run_until_cancelled_owned(removing))
+    };
     let mut work =
         Work::new(relay.clone(), membership.clone(), recorder.clone(), tasks.clone(), looks);
     let taking = TakeIn {
@@ -114,6 +120,7 @@ pub async fn serve(
     let _ = beating.await;
     reconciling.abort();
     let _ = reconciling.await;
+    let _ = removing.await;
     if let Some(listening) = listening {
         let _ = listening.await;
     }

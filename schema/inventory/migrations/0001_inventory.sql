@@ -17,8 +17,9 @@ create table stock (
     constraint stock_reserved_is_on_hand check (reserved between 0 and on_hand)
 ) with (fillfactor = 20);                             -- room for HOT updates: nothing that changes is indexed
 
--- One row per reservation id, never deleted: it is the memory of what was answered. A `released`
--- row is also the tombstone that refuses a late reserve, for ever.
+-- One row per reservation id: it is the memory of what was answered. A `released` row is also the tombstone
+-- that refuses a late reserve. What has ended goes when it is old; from then on `retention.removed_below`
+-- is the tombstone of all of them. What is held stays for ever.
 create table reservations (
     reservation_id uuid        primary key,
     order_id       uuid,                              -- null: a tombstone whose release named no order
@@ -90,3 +91,17 @@ create table gremlin (
     constraint gremlin_is_one_row check (one),
     constraint gremlin_calls_not_negative check (calls >= 0)
 );
+
+-- Where the removal of what has been kept long enough stands (schema-pg `retention`): a walk by id, one small
+-- batch at a time, by whoever holds the lock on this row. Ids below `removed_below` may have been removed.
+create table retention (
+    one           boolean     primary key default true,
+    cursor        uuid        not null default '00000000-0000-0000-0000-000000000000',
+    first_kept    uuid,                               -- of this round: where the next one begins
+    removed_below uuid        not null default '00000000-0000-0000-0000-000000000000',
+    next_at       timestamptz not null default now(),
+    round_ends_at timestamptz not null default now() + interval '1 day',
+    constraint retention_is_one_row check (one)
+);
+
+insert into retention default values;

@@ -5,7 +5,8 @@
 //! 2. Lock the rows that existed (only where there are any) and read the lines a release or commit
 //!    will need.
 //! 3. Lock the stock, `order by item_id`: everybody locks in the same order, so opposite item
-//!    orders cannot meet. A hot item is locked once per batch.
+//!    orders cannot meet. A hot item is locked once per batch. The same statement reads how far back
+//!    reservations are remembered: after the insert, which did not meet what was removed before it.
 //! 4. [`decide`], in memory.
 //! 5. Write the movements; correct the rows that did not end as they were inserted.
 
@@ -47,10 +48,11 @@ pub async fn apply_batch(
         load_lines(connection, commands, &mut known).await?;
     }
     let mut before = outset(&first, &inserted, &known);
-    let mut warehouse = Warehouse { rows: known, stock: BTreeMap::new() };
+    let mut warehouse = Warehouse { rows: known, ..Warehouse::default() };
     let items = items_to_lock(commands, &inserted, &warehouse.rows);
     if !items.is_empty() {
-        warehouse.stock = stock::lock_stock(connection, &items).await?;
+        let locked = stock::lock_stock_and_memory(connection, &items).await?;
+        (warehouse.stock, warehouse.removed_below) = locked;
     }
     let decision = decide(commands, &mut warehouse);
     if !decision.movements.is_empty() {

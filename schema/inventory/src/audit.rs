@@ -27,7 +27,8 @@ pub struct Imbalance {
     pub ledger_reserved: i64,
     /// What held reservations have been promised, by their lines.
     pub held: i64,
-    /// What committed reservations have taken away, by their lines.
+    /// What committed reservations have taken away, by their lines; by the ledger, where they have been
+    /// removed.
     pub committed: i64,
     /// What staff put in, in all.
     pub adjusted: i64,
@@ -58,6 +59,15 @@ pub async fn find_imbalances(
                left join reservations r using (reservation_id)
                group by l.item_id
            ),
+           -- shipped so long ago that only the ledger knows of it
+           forgotten as (
+               select item_id, -sum(on_hand_delta)::bigint as committed
+               from inventory_transactions t
+               where kind = 'commit'
+               and reservation_id < (select removed_below from retention)
+               and not exists (select from reservations r where r.reservation_id = t.reservation_id)
+               group by item_id
+           ),
            books as (
                -- a full join: an item of the ledger that has no stock row is an imbalance too
                select item_id,
@@ -66,11 +76,12 @@ pub async fn find_imbalances(
                       coalesce(g.on_hand, 0) as ledger_on_hand,
                       coalesce(g.reserved, 0) as ledger_reserved,
                       coalesce(l.held, 0) as held,
-                      coalesce(l.committed, 0) as committed,
+                      coalesce(l.committed, 0) + coalesce(f.committed, 0) as committed,
                       coalesce(g.adjusted, 0) as adjusted
                from stock s
                full join ledger g using (item_id)
                full join lines l using (item_id)
+               left join forgotten f using (item_id)
            )
            select item_id as "item_id!", on_hand as "on_hand!", reserved as "reserved!",
                   ledger_on_hand as "ledger_on_hand!", ledger_reserved as "ledger_reserved!",

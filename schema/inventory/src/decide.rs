@@ -86,6 +86,15 @@ pub struct Warehouse {
     pub rows: HashMap<Uuid, Row>,
     /// By item id: every item that a reserve, release or commit of the batch may touch.
     pub stock: BTreeMap<String, Level>,
+    /// Reservations with an id below may have been removed (see `retention`).
+    pub removed_below: Uuid,
+}
+
+impl Warehouse {
+    /// Whether a reservation that is not known may be one whose end has been forgotten.
+    fn may_have_forgotten(&self, id: Uuid) -> bool {
+        id < self.removed_below && id.get_version_num() == 7
+    }
 }
 
 /// What a batch comes to.
@@ -158,20 +167,25 @@ fn decide_first(
 ) -> Answer {
     let (row, answer) = match command {
         Command::Commit { .. } => return Answer::Unknown,
-        Command::Release { .. } => (
-            Row {
-                state: State::Released,
-                max_epoch: command.epoch().unwrap_or(0),
-                fingerprint: None,
-                rejection: None,
-                lines: Vec::new(),
-            },
-            Answer::Done(State::Released),
-        ),
+        Command::Release { .. } => (tombstone(command), Answer::Done(State::Released)),
+        // It may have been released, rejected or shipped, so long ago that nobody knows: nothing is taken again.
+        Command::Reserve(reserve) if warehouse.may_have_forgotten(reserve.reservation_id) => {
+            (tombstone(command), Answer::Tombstoned)
+        }
         Command::Reserve(reserve) => take_all_or_none(reserve, &mut warehouse.stock, movements),
     };
     warehouse.rows.insert(command.reservation_id(), row);
     answer
+}
+
+fn tombstone(command: &Command) -> Row {
+    Row {
+        state: State::Released,
+        max_epoch: command.epoch().unwrap_or(0),
+        fingerprint: None,
+        rejection: None,
+        lines: Vec::new(),
+    }
 }
 
 fn take_all_or_none(

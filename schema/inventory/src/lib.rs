@@ -16,6 +16,7 @@ pub mod movements;
 pub mod recount;
 pub mod reservation_lines;
 pub mod reservations;
+pub mod retention;
 pub mod stock;
 #[cfg(feature = "testing")]
 pub mod testing;

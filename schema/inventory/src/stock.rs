@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::decide::Level;
 
@@ -42,6 +43,29 @@ pub async fn lock_stock(
     let levels =
         rows.into_iter().map(|r| (r.item_id, Level { on_hand: r.on_hand, reserved: r.reserved }));
     Ok(levels.collect())
+}
+
+/// Locks the items in one order and reads them, and below which id reservations may have been removed.
+/// Without a known item among them nothing can be taken, and the answer tells of no removal.
+pub async fn lock_stock_and_memory(
+    connection: &mut PgConnection,
+    item_ids: &[String],
+) -> Result<(BTreeMap<String, Level>, Uuid), sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"select item_id, on_hand, reserved,
+                  (select removed_below from retention) as "removed_below!"
+           from stock
+           where item_id = any($1)
+           order by item_id
+           for no key update of stock"#,
+        item_ids,
+    )
+    .fetch_all(connection)
+    .await?;
+    let removed_below = rows.first().map(|row| row.removed_below).unwrap_or_default();
+    let levels =
+        rows.into_iter().map(|r| (r.item_id, Level { on_hand: r.on_hand, reserved: r.reserved }));
+    Ok((levels.collect(), removed_below))
 }
 
 /// Makes an item with this much stock; false when it exists already.

@@ -8,6 +8,7 @@
 create table orders (
     id          uuid        primary key,              -- UUIDv7: the primary key is also "newest first"
     tenant      text        not null,
+    key         text        not null,                 -- so that its idempotency key can be removed with it
     lines       jsonb       not null,                 -- [{"item_id": "ps5", "quantity": 2}, …]
     metadata    jsonb,
     traceparent text,                                 -- W3C trace context of the request that made it
@@ -164,3 +165,17 @@ create table breaker_orders (
     reason    text        not null,
     at        timestamptz not null default now()
 );
+
+-- Where the removal of what has been kept long enough stands (schema-pg `retention`): a walk by id, one small
+-- batch at a time, by whoever holds the lock on this row. Ids below `removed_below` may have been removed.
+create table retention (
+    one           boolean     primary key default true,
+    cursor        uuid        not null default '00000000-0000-0000-0000-000000000000',
+    first_kept    uuid,                               -- of this round: where the next one begins
+    removed_below uuid        not null default '00000000-0000-0000-0000-000000000000',
+    next_at       timestamptz not null default now(),
+    round_ends_at timestamptz not null default now() + interval '1 day',
+    constraint retention_is_one_row check (one)
+);
+
+insert into retention default values;

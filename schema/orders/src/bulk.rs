@@ -28,8 +28,8 @@ pub async fn insert_finished_orders(
             from number
         ),
         new_orders as (
-            insert into orders (id, tenant, lines, created_at)
-            select id, 'past',
+            insert into orders (id, tenant, key, lines, created_at)
+            select id, 'past', 'past-' || n,
                 jsonb_build_array(jsonb_build_object('item_id', item_id, 'quantity', 1)), at
             from input
         ),

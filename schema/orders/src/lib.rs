@@ -20,6 +20,7 @@ pub mod orders;
 pub mod outbox;
 pub mod reconcile_actions;
 pub mod relays;
+pub mod retention;
 pub mod saga_steps;
 pub mod sagas;
 pub mod staff_actions;

@@ -185,8 +185,8 @@ async fn insert_unless_key_taken(
             select input.* from input join won on won.order_id = input.id
         ),
         new_orders as (
-            insert into orders (id, tenant, lines, metadata, traceparent)
-            select id, tenant, lines, metadata, traceparent from written
+            insert into orders (id, tenant, key, lines, metadata, traceparent)
+            select id, tenant, key, lines, metadata, traceparent from written
         ),
         new_sagas as (
             insert into sagas (order_id, state, reservation_id, deadline_at, version, epoch)

@@ -15,6 +15,7 @@ pub mod failpoint;
 mod held_snapshot;
 pub mod known_bad;
 mod migrate;
+pub mod retention;
 mod silence;
 #[cfg(feature = "testing")]
 pub mod testing;

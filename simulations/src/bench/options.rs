@@ -123,6 +123,14 @@ impl Options {
         }
     }
 
+    /// Of every service. The past of W5 is old enough to be removed.
+    pub(super) fn environment(&self) -> Vec<(String, String)> {
+        let short_memory = ["ORDER_RETENTION_DAYS", "INVENTORY_RETENTION_DAYS"];
+        let ours = short_memory.iter().filter(|_| self.workload == Workload::W5);
+        let ours = ours.map(|name| ((*name).to_owned(), "1".to_owned()));
+        ours.chain(self.environment.iter().cloned()).collect()
+    }
+
     pub(super) fn room(&self) -> PathBuf {
         self.room.clone().unwrap_or_else(std::env::temp_dir)
     }

@@ -6,6 +6,7 @@ use anyhow::ensure;
 use chrono::Utc;
 use indicatif::ProgressBar;
 use reqwest::Client;
+use schema_orders::retention;
 use sqlx::{Connection, PgConnection};
 
 use super::options::Options;
@@ -15,6 +16,9 @@ use super::shape::Shape;
 
 /// Orders written by one statement.
 const CHUNK: i64 = 20_000;
+/// A relay looks for it every half minute.
+const REMOVED_WITHIN: Duration = Duration::from_mins(2);
+const POLL: Duration = Duration::from_millis(50);
 /// How often each page is asked for.
 const ASKED: usize = 40;
 
@@ -42,10 +46,20 @@ pub(super) async fn measure(
         let (orders, s) = (options.past_orders(), began.elapsed().as_secs_f64());
         report.notes.push(format!("{orders} finished orders were written in {s:.0} s"));
     }
-    let row = session.measure(shape.labelled("with a past")).await?;
+    let row = session.measure(shape.clone().labelled("with a past")).await?;
     report.rows.push(row);
     let share = report.compared_to_w1("with a past");
     report.set_goal(Goal::more("as a share of W1", share, "×").wanted(0.9, 0.98));
+
+    let before = begin_removal(session).await?;
+    let row = session.measure(shape.labelled("while it is removed")).await?;
+    report.rows.push(row);
+    let share = report.compared_to_w1("while it is removed");
+    let what = "while retention removes it, as a share of W1";
+    report.set_goal(Goal::more(what, share, "×").wanted(0.9, 0.98));
+    // There is one order in each millisecond of the past.
+    let removed = end_removal(session).await? - before;
+    report.notes.push(format!("retention looked at {removed} of its orders meanwhile"));
     for (what, path) in PAGES {
         let p95_ms = ask(session, path).await?;
         let goal = Goal::less(&format!("{what}, p95"), Some(p95_ms), "ms");
@@ -54,9 +68,40 @@ pub(super) async fn measure(
     Ok(())
 }
 
+/// Answers how far retention has come by then, in milliseconds.
+async fn begin_removal(session: &Session) -> anyhow::Result<u128> {
+    let mut orders = PgConnection::connect(&session.stack.orders_url()).await?;
+    let before = removed_until_ms(&mut orders).await?;
+    retention::put_off(&mut orders, 0).await?;
+    let began = Instant::now();
+    while removed_until_ms(&mut orders).await? == before {
+        ensure!(began.elapsed() < REMOVED_WITHIN, "retention removes nothing");
+        tokio::time::sleep(POLL).await;
+    }
+    removed_until_ms(&mut orders).await
+}
+
+async fn end_removal(session: &Session) -> anyhow::Result<u128> {
+    let mut orders = PgConnection::connect(&session.stack.orders_url()).await?;
+    let until = removed_until_ms(&mut orders).await?;
+    // A round later may measure again without it.
+    hold_removal(&mut orders).await?;
+    Ok(until)
+}
+
+async fn hold_removal(orders: &mut PgConnection) -> anyhow::Result<()> {
+    let day_ms = 86_400_000;
+    Ok(retention::put_off(orders, day_ms).await?)
+}
+
+async fn removed_until_ms(orders: &mut PgConnection) -> anyhow::Result<u128> {
+    Ok(retention::find_removed_below(orders).await?.as_u128() >> 80)
+}
+
 async fn fill(session: &Session, past_orders: i64) -> anyhow::Result<()> {
     let bar = ProgressBar::new(past_orders.unsigned_abs()).with_message("writing the past");
     let mut orders = PgConnection::connect(&session.stack.orders_url()).await?;
+    hold_removal(&mut orders).await?;
     let mut inventory = PgConnection::connect(&session.stack.inventory_url()).await?;
     // One order per millisecond, all of them before today.
     let began_ms = Utc::now().timestamp_millis() - past_orders - 86_400_000;

@@ -88,7 +88,7 @@ impl Session {
             layout: options.layout(),
             postgres_settings,
             postgres_environment: vec![],
-            environment: options.environment.clone(),
+            environment: options.environment(),
             line: false,
             proxied_inventory: None,
             crashes_max: CRASHES_MAX,

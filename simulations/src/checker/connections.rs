@@ -30,6 +30,8 @@ impl Connections {
             look_again: LookAgain {
                 orders: open(&subject.orders_url).await.map_err(in_orders)?,
                 inventory: open(&subject.inventory_url).await.map_err(in_inventory)?,
+                orders_removed_below: Uuid::nil(),
+                reservations_removed_below: Uuid::nil(),
             },
         })
     }

@@ -127,6 +127,9 @@ impl<'c> SideBySide<'c> {
         if faults.is_empty() {
             return Ok(None);
         }
+        if reservation.is_none() && self.look_again.may_be_forgotten(claim.reservation_id).await? {
+            return Ok(None);
+        }
         if self.phase == Phase::Live {
             return self.look_again.settled_misfit(claim.order_id).await;
         }
@@ -150,11 +153,12 @@ async fn check_earned(
     connections: &mut Connections,
     findings: &mut Findings,
 ) -> Result<(), CheckError> {
-    let mut several = stream_orders_with_several(&mut connections.inventory);
+    let Connections { orders, inventory, look_again } = connections;
+    let mut several = stream_orders_with_several(inventory);
     while let Some(order) = several.try_next().await.map_err(in_inventory)? {
-        let earned = count_earned_reservations(&mut connections.orders, order.order_id).await;
+        let earned = count_earned_reservations(orders, order.order_id).await;
         let earned = earned.map_err(in_orders)?;
-        if order.reservations > earned {
+        if order.reservations > earned && !look_again.is_order_forgotten(order.order_id).await? {
             let detail = format!("{} reservation ids, {earned} earned", order.reservations);
             findings.add("reservation-id-not-earned", Some(order.order_id), detail);
         }
@@ -189,6 +193,9 @@ impl Held<'_> {
 pub(crate) struct LookAgain {
     pub(super) orders: PgConnection,
     pub(super) inventory: PgConnection,
+    /// As far as the last look knows.
+    pub(super) orders_removed_below: Uuid,
+    pub(super) reservations_removed_below: Uuid,
 }
 
 impl LookAgain {
@@ -199,6 +206,9 @@ impl LookAgain {
             let lines = find_held_lines(&mut self.inventory, before.reservation_id).await;
             let reservation = Reservation::gather(lines.map_err(in_inventory)?);
             let after = self.claim(order_id).await?;
+            if reservation.is_none() && self.may_be_forgotten(before.reservation_id).await? {
+                return Ok(None);
+            }
             if after.is_some_and(|after| after.version == before.version) {
                 let faults = compare(&before, reservation.as_ref());
                 return Ok(Misfit::of(&before, reservation, faults));
@@ -220,11 +230,35 @@ impl LookAgain {
                 ("stock-held-twice", detail)
             }
             None if id == reservation_of(order_id) => return Ok(None),
+            // Stock outlives the order it was taken for: it is there until it is shipped.
+            None if self.is_below_orders(order_id).await? => return Ok(None),
             None => ("stock-held-for-nobody", format!("{state} under {id}")),
         };
         let order_state = claim.map(|claim| claim.state);
         let (reservation, faults) = (Some(stray), vec![fault]);
         Ok(Some(Misfit { order_id, reservation, order_state, faults }))
+    }
+
+    /// Whether an order that is not there is one that retention has removed.
+    async fn is_order_forgotten(&mut self, order_id: Uuid) -> Result<bool, CheckError> {
+        Ok(self.is_below_orders(order_id).await? && self.claim(order_id).await?.is_none())
+    }
+
+    async fn is_below_orders(&mut self, order_id: Uuid) -> Result<bool, CheckError> {
+        if order_id >= self.orders_removed_below {
+            let below = schema_orders::retention::find_removed_below(&mut self.orders).await;
+            self.orders_removed_below = below.map_err(in_orders)?;
+        }
+        Ok(order_id < self.orders_removed_below)
+    }
+
+    /// Whether a reservation that is not there may be one that retention has removed.
+    async fn may_be_forgotten(&mut self, reservation_id: Uuid) -> Result<bool, CheckError> {
+        if reservation_id >= self.reservations_removed_below {
+            let below = schema_inventory::retention::find_removed_below(&mut self.inventory).await;
+            self.reservations_removed_below = below.map_err(in_inventory)?;
+        }
+        Ok(reservation_id < self.reservations_removed_below)
     }
 
     async fn claim(&mut self, order_id: Uuid) -> Result<Option<StockClaim>, CheckError> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use futures_util::{StreamExt, future, stream};
+use schema_pg::retention::Terms;
 
 use super::*;
 use history::World;
@@ -119,6 +120,28 @@ async fn a_past_that_was_written_in_bulk_is_clean() {
     let report = report.expect("both databases answer");
     assert!(report.is_clean(), "{report}");
     assert_eq!(report.counts.confirmed, 2_500 + 5);
+}
+
+#[tokio::test]
+async fn what_retention_has_removed_is_no_loss() {
+    let world = World::build().await;
+    world.fill_past(500).await;
+    let terms = Terms { keep_ms: 86_400_000, rows_max: 200, pause_ms: 10 };
+    let removed =
+        world.orders.db.transaction(move |c| schema_orders::retention::take_turn(c, terms));
+    let removed = removed.await.expect("the test server answers").expect("its turn");
+    assert_eq!(removed.removed[0], ("orders", 200));
+    // Inventory forgets faster: of the shipped order first.
+    let terms = Terms { keep_ms: -60_000, ..terms };
+    let removed = world.remove_reservations(terms).await;
+    assert_eq!(removed.removed[0], ("reservations", 6), "shipped, rejected twice, released thrice");
+    let ledger = world.ledger();
+    let report = check(&world.subject(), Phase::Quiescent, &evidence(&ledger)).await;
+    let report = report.expect("both databases answer");
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(report.counts.confirmed, 300 + 5);
+    let live = check(&world.subject(), Phase::Live, &evidence(&ledger)).await;
+    assert!(live.expect("both databases answer").is_clean());
 }
 
 fn invariant_of(check: &str) -> Invariant {

@@ -55,6 +55,7 @@ async fn checks(up: &Up) -> Vec<Found> {
         port("INVENTORY_API_LISTEN", up.inventory_api.listen).await,
         port("RELAY_LISTEN", up.relay_face.listen).await,
         inventory_url(up),
+        retention(up),
     ];
     match databases::given(&up.databases) {
         Ok(Some(urls)) => {
@@ -75,6 +76,21 @@ async fn port(variable: &'static str, address: SocketAddr) -> Found {
 fn inventory_url(up: &Up) -> Found {
     Inventory::new(&up.relay)?;
     Ok("INVENTORY_SERVICE_URL can be called (nobody has been asked)".to_owned())
+}
+
+/// Removing reservations before their orders breaks nothing, but leaves orders of which nobody can tell any
+/// more what they took.
+fn retention(up: &Up) -> Found {
+    let (orders, inventory) = (up.relay.order_retention_days, up.inventory_api.retention_days);
+    if inventory > 0 && (orders == 0 || inventory < orders) {
+        bail!(
+            "INVENTORY_RETENTION_DAYS ({inventory}) is shorter than ORDER_RETENTION_DAYS ({orders}; 0 is for \
+             ever): make it longer"
+        );
+    }
+    Ok(format!(
+        "finished orders are kept for {orders} days, reservations for {inventory} (0: for ever)"
+    ))
 }
 
 async fn database(database: Database, url: &str, up: &Up) -> Found {

@@ -19,7 +19,8 @@ pub struct Misbooking {
 }
 
 /// A held reservation must have promised exactly its lines, a committed one must have taken them out
-/// of the warehouse, any other one must have come to nothing.
+/// of the warehouse, any other one must have come to nothing. One that retention has removed may only have
+/// taken something out.
 pub async fn find_misbookings(
     connection: &mut PgConnection,
     limit: i64,
@@ -50,8 +51,18 @@ pub async fn find_misbookings(
            from booked
            full join due using (reservation_id, item_id)
            left join reservations using (reservation_id)
-           where coalesce(booked.on_hand, 0) <> coalesce(due.on_hand, 0)
-           or coalesce(booked.reserved, 0) <> coalesce(due.reserved, 0)
+           where (
+               coalesce(booked.on_hand, 0) <> coalesce(due.on_hand, 0)
+               or coalesce(booked.reserved, 0) <> coalesce(due.reserved, 0)
+           )
+           -- shipped, and removed since
+           and not (
+               reservations.reservation_id is null
+               and due.reservation_id is null
+               and booked.reserved = 0
+               and booked.on_hand < 0
+               and booked.reservation_id < (select removed_below from retention)
+           )
            limit $1"#,
         limit,
     )

@@ -27,7 +27,7 @@ fn warehouse(levels: &[i64]) -> Warehouse {
         .iter()
         .zip(0u8..)
         .map(|(on_hand, item)| (format!("item-{item}"), Level { on_hand: *on_hand, reserved: 0 }));
-    Warehouse { rows: HashMap::new(), stock: stock.collect() }
+    Warehouse { stock: stock.collect(), ..Warehouse::default() }
 }
 
 fn short(item: u8, requested: i64, available: i64) -> Answer {
@@ -49,6 +49,20 @@ const COMMITTED: Answer = Answer::Done(State::Committed);
 fn gives_out_in_the_order_they_came_until_it_is_gone() {
     let ask = |n| reserve(n, n, 1, vec![line(0, 2)]);
     check(&[5], &[ask(3), ask(1), ask(2)], &[HELD, HELD, short(0, 2, 1)]);
+}
+
+#[test]
+fn what_may_have_been_forgotten_is_never_reserved_again() {
+    let of_time = |ms: u128| Uuid::from_u128(ms << 80 | 0x7000 << 64 | 0x8000 << 48);
+    let ask = |id| Command::Reserve(Reserve::new(id, id, Some(1), vec![line(0, 1)]));
+    let mut warehouse = warehouse(&[5]);
+    warehouse.removed_below = of_time(1_000);
+    let (old, new, timeless) = (of_time(999), of_time(1_000), id(7));
+    let decision = decide(&[ask(old), ask(old), ask(new), ask(timeless)], &mut warehouse);
+    assert_eq!(decision.answers, [Answer::Tombstoned, Answer::Tombstoned, HELD, HELD]);
+    assert_eq!(warehouse.stock["item-0"].reserved, 2);
+    let release = Command::Release { reservation_id: old, order_id: None, epoch: Some(2) };
+    assert_eq!(decide(&[release], &mut warehouse).answers, [RELEASED]);
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub async fn find_keys_without_order(
     .await
 }
 
-/// Orders without a key. Those from before the oldest key that is left lost theirs to retention.
+/// Orders without a key: retention removes both together.
 pub async fn find_orders_without_key(
     connection: &mut PgConnection,
     limit: i64,
@@ -30,8 +30,7 @@ pub async fn find_orders_without_key(
         Fault,
         r#"select id as order_id, 'of tenant ' || tenant as "detail!", count(*) over () as "total!"
            from orders
-           where created_at > (select min(created_at) from idempotency_keys)
-               and not exists (select from idempotency_keys where order_id = id)
+           where not exists (select from idempotency_keys where order_id = id)
            limit $1"#,
         limit,
     )

@@ -3,7 +3,7 @@ use super::*;
 fn options() -> Options {
     use clap::{Args, FromArgMatches};
     let command = Options::augment_args(clap::Command::new("bench"));
-    let matches = command.get_matches_from(["bench", "all", "--short", "--binary", "/nowhere"]);
+    let matches = command.get_matches_from(["bench", "all", "--short", "--room", "/nowhere"]);
     Options::from_arg_matches(&matches).unwrap()
 }
 

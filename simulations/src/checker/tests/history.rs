@@ -9,6 +9,7 @@ use schema_inventory::apply::apply_batch;
 use schema_inventory::{Command, Line, Reserve, stock, transactions};
 use schema_orders::orders::{Insertion, NewOrder, insert_orders};
 use schema_orders::sagas::{Move, load_for_update, store_moves};
+use schema_pg::retention::{Terms, Turn};
 use schema_pg::testing::TestDb;
 use sqlx::{AssertSqlSafe, Executor};
 use uuid::Uuid;
@@ -121,6 +122,21 @@ impl World {
         let order = self.place("under_way", "ps5", Outcome::Accepted).await;
         self.drive(order, &[FREE]).await;
         self.reserve(order).await;
+    }
+
+    /// Turns of retention in inventory, until one has found something.
+    pub(crate) async fn remove_reservations(&self, terms: Terms) -> Turn {
+        loop {
+            let turn = self
+                .inventory
+                .db
+                .transaction(move |c| schema_inventory::retention::take_turn(c, terms))
+                .await
+                .expect("the test server answers");
+            if let Some(turn) = turn.filter(|turn| turn.removed[0].1 > 0) {
+                return turn;
+            }
+        }
     }
 
     /// Many finished orders, older than everything else, in two pieces.

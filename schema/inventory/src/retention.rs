@@ -1,0 +1,133 @@
+//! Table `retention`: reservations that came to nothing, or were shipped, go when they are old.
+//!
+//! What is held stays, however old: it is stock that somebody waits for. The ledger stays: it is the books.
+//! When a tombstone is gone, `removed_below` stands for it: a reserve under an id below it that inventory does
+//! not know is answered as released (see `decide`), so a duplicate may come as late as it likes. Only ids
+//! that tell their time (UUIDv7, as sagas use) are removed; all others are kept.
+
+use schema_pg::BoxFuture;
+use schema_pg::retention::{Looked, Place, Terms, Turn};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// One turn, where it is this process's. To be run inside a transaction.
+pub fn take_turn(
+    connection: &mut PgConnection,
+    terms: Terms,
+) -> BoxFuture<'_, sqlx::Result<Option<Turn>>> {
+    Box::pin(async move {
+        let Some((place, young)) = lock_place(connection, terms).await? else { return Ok(None) };
+        let (looked, removed) = remove_ended(connection, place.cursor, young, terms).await?;
+        let next = place.after(looked, terms);
+        sqlx::query!(
+            "update retention
+             set cursor = $1, first_kept = $2, removed_below = $3,
+                 next_at = now() + $4 * interval '1 millisecond',
+                 round_ends_at = case when $5 then now() + interval '1 day' else round_ends_at end",
+            next.place.cursor,
+            next.place.first_kept,
+            next.place.removed_below,
+            next.pause_ms as f64,
+            next.is_new_round,
+        )
+        .execute(connection)
+        .await?;
+        Ok(Some(Turn { removed, next }))
+    })
+}
+
+/// `None`: it is nobody's turn yet, or another process's. With the smallest id that is too young.
+async fn lock_place(
+    connection: &mut PgConnection,
+    terms: Terms,
+) -> sqlx::Result<Option<(Place, Uuid)>> {
+    let row = sqlx::query!(
+        r#"select cursor, first_kept, removed_below, round_ends_at <= now() as "is_round_over!",
+                  (
+                      lpad(to_hex((extract(epoch from now()) * 1000)::bigint - $1), 12, '0')
+                          || repeat('0', 20)
+                  )::uuid as "young!"
+           from retention
+           where next_at <= now()
+           for update skip locked"#,
+        terms.keep_ms,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| {
+        let place = Place {
+            cursor: row.cursor,
+            first_kept: row.first_kept,
+            removed_below: row.removed_below,
+            is_round_over: row.is_round_over,
+        };
+        (place, row.young)
+    }))
+}
+
+/// Looks at the next reservations from `cursor` on, and removes those that have ended and not been spoken of
+/// for long enough, with their lines.
+async fn remove_ended(
+    connection: &mut PgConnection,
+    cursor: Uuid,
+    young: Uuid,
+    terms: Terms,
+) -> sqlx::Result<(Looked, Vec<(&'static str, i64)>)> {
+    let row = sqlx::query!(
+        r#"with looked as materialized (
+               select reservation_id, substr(reservation_id::text, 15, 1) = '7' as tells_its_time
+               from reservations
+               where reservation_id >= $1 and reservation_id < $2
+               order by reservation_id
+               limit $3
+           ),
+           -- whom somebody speaks of just now is left for the next round
+           ended as materialized (
+               select r.reservation_id
+               from looked
+               join reservations r on r.reservation_id = looked.reservation_id
+               where tells_its_time
+               and state <> 'held'
+               and updated_at < now() - $4 * interval '1 millisecond'
+               for update of r skip locked
+           ),
+           gone_lines as (
+               delete from reservation_lines l
+               using ended
+               where l.reservation_id = ended.reservation_id
+               returning 1
+           ),
+           gone_reservations as (
+               delete from reservations r
+               using ended
+               where r.reservation_id = ended.reservation_id
+               returning 1
+           )
+           select (select count(*) from looked) as "looked!",
+                  (select reservation_id from looked order by reservation_id desc limit 1) as last,
+                  (
+                      select reservation_id
+                      from looked
+                      where tells_its_time
+                      and reservation_id not in (select reservation_id from ended)
+                      order by reservation_id
+                      limit 1
+                  ) as first_kept,
+                  (select count(*) from gone_reservations) as "reservations!",
+                  (select count(*) from gone_lines) as "lines!""#,
+        cursor,
+        young,
+        terms.rows_max,
+        terms.keep_ms as f64,
+    )
+    .fetch_one(connection)
+    .await?;
+    let looked = Looked { rows: row.looked, last: row.last, first_kept: row.first_kept };
+    let removed = vec![("reservations", row.reservations), ("reservation_lines", row.lines)];
+    Ok((looked, removed))
+}
+
+/// Reservations with an id below may have been removed.
+pub async fn find_removed_below(connection: &mut PgConnection) -> Result<Uuid, sqlx::Error> {
+    sqlx::query_scalar!("select removed_below from retention").fetch_one(connection).await
+}
