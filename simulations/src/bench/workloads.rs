@@ -177,7 +177,7 @@ async fn held_snapshot(
     report.rows.push(row);
     let share = report.compared_to_w1("held snapshot");
     report.set_goal(Goal::more("as a share of W1", share, "×").wanted(0.7, 0.95));
-    let flat = Some(last / first.max(f64::EPSILON));
+    let flat = (first > 0.0).then(|| last / first);
     report.set_goal(Goal::more("last quarter, as a share of the first", flat, "×").aimed(0.95));
     Ok(())
 }
@@ -208,6 +208,8 @@ async fn memory(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     uniform(session, options, report).await?;
+    // Of W1, which tells them itself.
+    report.goals.clear();
     let Some(row) = report.rows.last().cloned() else { return Ok(()) };
     for (name, peak_mib) in row.peak_mib.iter().filter(|(name, _)| *name != "postgres") {
         let what = format!("memory of {name}, peak");
