@@ -68,6 +68,15 @@ impl Inventory {
         ours.filter(|&(&id, _)| self.holds(id)).filter_map(|(&id, _)| self.row(id)).collect()
     }
 
+    /// Retention, as if everything were old: what has ended goes, what is held stays.
+    pub(crate) fn forget(&mut self) {
+        let newest = self.warehouse.rows.keys().max().copied().unwrap_or_default();
+        self.warehouse.rows.retain(|_, row| row.state == State::Held);
+        if self.known_bad != Some(KnownBad::TombstonesForgotten) {
+            self.warehouse.removed_below = Uuid::from_u128(newest.as_u128() + 1);
+        }
+    }
+
     fn execute_one(&mut self, command: &Command) -> Answer {
         let id = command.reservation_id();
         let before = self.row(id).cloned();

@@ -13,6 +13,8 @@ pub enum KnownBad {
     ReleaseWithoutTombstone,
     /// A tombstone refuses one late reserve and is then taken for done with.
     TombstoneRemovedOnContact,
+    /// Tombstones are removed when they are old, and nothing stands for them.
+    TombstonesForgotten,
     /// Releasing twice gives back twice.
     ReleaseGivesBackTwice,
     /// Of several lines, those in stock are taken although one is not.
@@ -102,6 +104,7 @@ impl KnownBad {
         KnownBad::RejectionNotStored,
         KnownBad::ReleaseWithoutTombstone,
         KnownBad::TombstoneRemovedOnContact,
+        KnownBad::TombstonesForgotten,
         KnownBad::ReleaseGivesBackTwice,
         KnownBad::TakesWhatIsThere,
         KnownBad::NoFenceInInventory,
@@ -183,9 +186,9 @@ impl KnownBad {
             KnownBad::TimeoutIsNotExecuted
             | KnownBad::HandOverIsCertain
             | KnownBad::DoubtForgotten => Invariant::DoubtIsShown,
-            KnownBad::ReleaseWithoutTombstone | KnownBad::TombstoneRemovedOnContact => {
-                Invariant::LateReserveChangesNothing
-            }
+            KnownBad::ReleaseWithoutTombstone
+            | KnownBad::TombstoneRemovedOnContact
+            | KnownBad::TombstonesForgotten => Invariant::LateReserveChangesNothing,
             KnownBad::RejectionNotStored
             | KnownBad::TimeoutIsFailure
             | KnownBad::LookInsteadOfRelease

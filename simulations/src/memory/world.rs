@@ -281,11 +281,12 @@ impl World {
         self.broken.push((invariant, order_id));
     }
 
-    /// A fresh id of an order: the time, whose it is, and a number. It sorts as a UUIDv7 does.
+    /// A fresh id of an order: the time, whose it is, and a number. It is a UUIDv7.
     pub(super) fn mint(&mut self, order: u16) -> Uuid {
         let number = self.dice.draw(Source::Order(order), Use::Order as u16) & 0xFFFF_FFFF;
         let at_ms = (BEGIN_MS as u128) + u128::from(self.now_ms);
-        Uuid::from_u128(at_ms << 80 | u128::from(order) << 32 | u128::from(number))
+        let is_v7 = 0x7000 << 64 | 0x8000 << 48;
+        Uuid::from_u128(at_ms << 80 | is_v7 | u128::from(order) << 32 | u128::from(number))
     }
 
     pub(super) fn new_gate(&mut self, index: u16) -> Gate {

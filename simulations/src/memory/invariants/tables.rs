@@ -21,7 +21,8 @@ pub(in crate::memory) fn check_tables(world: &mut World) {
     }
 }
 
-/// I4: every request that was ever sent arrives again, twice, and nothing that has ended changes.
+/// I4: every request that was ever sent arrives again, twice, and nothing that has ended changes; nor does it
+/// after inventory has forgotten what has ended.
 pub(in crate::memory) fn check_late_reserves(world: &mut World) {
     let ended: Vec<Uuid> = world
         .store
@@ -41,7 +42,10 @@ pub(in crate::memory) fn check_late_reserves(world: &mut World) {
         .filter(|entry| matches!(entry.command, Command::Reserve(_)))
         .map(|entry| (entry.command.clone(), entry.order_id))
         .collect();
-    for _ in 0..2 {
+    for round in 0..4 {
+        if round == 2 {
+            world.inventory.forget();
+        }
         for (command, order_id) in &entries {
             world.inventory.execute(std::slice::from_ref(command), &[*order_id]);
         }
