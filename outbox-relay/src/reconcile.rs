@@ -30,6 +30,8 @@ use walk::Walk;
 
 /// The longest time between two rounds.
 const ROUND_MAX: Duration = Duration::from_secs(10);
+/// Where there was nothing to ask, the next round comes after so many: an idle system is asked little.
+const IDLE_ROUNDS: u32 = 3;
 
 /// Looks until `stop`.
 pub(crate) async fn run(relay: Relay, membership: Membership, stop: CancellationToken) {
@@ -46,13 +48,18 @@ pub(crate) async fn run(relay: Relay, membership: Membership, stop: Cancellation
         relay,
         membership,
     };
-    while stop.run_until_cancelled(sleep(round)).await.is_some() {
+    let mut rest = round;
+    while stop.run_until_cancelled(sleep(rest)).await.is_some() {
         let looked = reconciler.look();
-        match stop.run_until_cancelled(looked).await {
+        rest = match stop.run_until_cancelled(looked).await {
             None => return,
-            Some(Ok(())) => {}
-            Some(Err(error)) => tracing::debug!(%error, "cannot read what to compare just now"),
-        }
+            Some(Ok(0)) => round * IDLE_ROUNDS,
+            Some(Ok(_)) => round,
+            Some(Err(error)) => {
+                tracing::debug!(%error, "cannot read what to compare just now");
+                round
+            }
+        };
     }
 }
 
@@ -68,27 +75,28 @@ struct Reconciler {
 }
 
 impl Reconciler {
-    /// One round.
-    async fn look(&mut self) -> Result<(), DbError> {
+    /// One round. Answers how many orders there were to be asked for.
+    async fn look(&mut self) -> Result<usize, DbError> {
         if !self.relay.gate.is_free() {
-            return Ok(());
+            return Ok(0);
         }
         let (id, stale_ms) = (self.membership.id(), self.relay.config.stale_ms.cast_signed());
         let time = self.relay.db.read(move |c| Box::pin(find_time_of_eldest(c, id, stale_ms)));
         let Some(time) = time.await? else {
             (self.walk, self.findings) = (Walk::default(), Findings::default());
             metrics::drift(&self.findings.counts());
-            return Ok(());
+            return Ok(0);
         };
-        for order in self.choose().await? {
-            if !self.ask(&order).await {
+        let chosen = self.choose().await?;
+        for order in &chosen {
+            if !self.ask(order).await {
                 break;
             }
             sleep(self.pause).await;
         }
         metrics::drift(&self.findings.counts());
         metrics::reconciled_at(time);
-        Ok(())
+        Ok(chosen.len())
     }
 
     /// What did not fit lately, then the newest, then the next of the past.
@@ -103,7 +111,8 @@ impl Reconciler {
                 .read(move |c| Box::pin(async move { find_orders_again(c, &suspects).await }));
             chosen = again.await?;
             // Retention removes an order whatever was found about it.
-            for gone in asked.iter().filter(|id| chosen.iter().all(|order| order.order_id != **id)) {
+            for gone in asked.iter().filter(|id| chosen.iter().all(|order| order.order_id != **id))
+            {
                 self.findings.forget(*gone);
             }
         }

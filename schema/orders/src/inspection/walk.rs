@@ -262,7 +262,7 @@ async fn all_overdue(connection: &mut PgConnection, range: Range) -> sqlx::Resul
     .fetch_all(connection)
     .await?;
     let is_all = ids.len() as i64 <= OVERDUE_MAX;
-    Ok(is_all.then(|| Seen { count: ids.len(), ids, more_below: None }))
+    Ok(is_all.then_some(Seen { count: ids.len(), ids, more_below: None }))
 }
 
 /// What is overdue among so many on the work list.
