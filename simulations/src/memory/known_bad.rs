@@ -99,7 +99,7 @@ pub enum KnownBad {
 
 impl KnownBad {
     /// Every planted flaw.
-    pub const ALL: [KnownBad; 44] = [
+    pub const ALL: [KnownBad; 45] = [
         KnownBad::ReserveWithoutKey,
         KnownBad::RejectionNotStored,
         KnownBad::ReleaseWithoutTombstone,
