@@ -5,6 +5,9 @@
 
 use std::env;
 use std::fs;
+use std::time::Duration;
+
+use tokio::time::sleep;
 
 use super::dashboards::queries;
 use super::live::Prometheus;
@@ -12,8 +15,12 @@ use super::picture::{Chart, Line, draw};
 use super::root;
 
 const DIRECTORY: &str = "VALERIX_INCIDENTS";
-/// Shown before anything happens.
+/// Shown before anything happens, in seconds.
 const BEFORE_S: f64 = 10.0;
+/// Shown after everything has ended: alerts and rates are late.
+const AFTER: Duration = Duration::from_secs(8);
+/// What has ended is out of the next picture by then.
+const QUIET: Duration = Duration::from_secs(12);
 
 /// One of them.
 pub(super) struct Incident {
@@ -84,6 +91,13 @@ pub(super) fn are_drawn() -> bool {
     env::var_os(DIRECTORY).is_some()
 }
 
+/// Where pictures are wanted, each begins with nothing.
+pub(super) async fn quiet() {
+    if are_drawn() {
+        sleep(QUIET).await;
+    }
+}
+
 /// Draws what has happened since then, by Prometheus' clock. `names` are what addresses are called.
 pub(super) async fn picture(
     prometheus: &Prometheus,
@@ -92,6 +106,7 @@ pub(super) async fn picture(
     names: &[(String, String)],
 ) {
     let Some(directory) = env::var_os(DIRECTORY) else { return };
+    sleep(AFTER).await;
     let (from, to) = (since - BEFORE_S, prometheus.now().await);
     let mut charts = Vec::new();
     for panel in incident.panels {
@@ -109,7 +124,7 @@ pub(super) async fn picture(
         }
         charts.push(Chart { title: (*panel).to_owned(), unit, lines });
     }
-    let alerts = r#"ALERTS{alertstate="firing"}"#;
+    let alerts = r#"max by (alertname, job) (ALERTS{alertstate="firing"})"#;
     let mut alerts = prometheus.lines(alerts, "{{alertname}} {{job}}", from, to).await;
     alerts.retain(|alert| !alert.points.is_empty());
     let directory = root().join(directory);

@@ -119,6 +119,7 @@ fn draw_alerts(svg: &mut String, alerts: &[Line], seconds: f64) {
         );
         for (time, _) in &alert.points {
             let (x, wide) = (left + time / seconds * width, width / seconds);
+            let wide = wide.min(left + width - x);
             let _ = writeln!(
                 svg,
                 "<rect x=\"{x:.1}\" y=\"{}\" width=\"{wide:.1}\" height=\"10\" fill=\"#d55e00\"/>",

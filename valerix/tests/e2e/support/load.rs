@@ -16,6 +16,8 @@ const ON_HAND: i64 = 1_000_000;
 const ORDERS_PER_S: f64 = 150.0;
 const CLIENTS: usize = 64;
 const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// Longer than any outage: every client learns what became of its order.
+const FOLLOW_MAX: Duration = Duration::from_mins(5);
 
 /// A load under way.
 pub(crate) struct Load(Running);
@@ -30,6 +32,7 @@ impl Load {
         plan.pace = Pace::Open { orders_per_s: ORDERS_PER_S };
         plan.basket = Basket::OneLine { items: ITEMS, quantity_max: QUANTITY_MAX };
         plan.patience.answer = ANSWER_MAX;
+        plan.patience.follow = FOLLOW_MAX;
         plan.patience.repeat_share = 0.1;
         Load(load::start(plan).expect("a thread for the load"))
     }
