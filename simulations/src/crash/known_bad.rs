@@ -54,7 +54,7 @@ pub(super) async fn run(options: &Options, directory: &Path) -> anyhow::Result<O
                 (Scenario::SchrodingersWarehouse, 4)
             }
             Flaw::ReleaseWithoutTombstone => (Scenario::LateAndDuplicated, 10),
-            Flaw::CommitNotFlushed => (Scenario::PostgresCrashLoop, 6),
+            Flaw::CommitNotFlushed => (Scenario::PostgresCrashLoop, 16),
         };
         let of_flaw = Options {
             scenario,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use schema_orders::{bulk_actions, outbox, relays};
-use schema_pg::failpoint::{STRUCK, Site, VARIABLE};
+use schema_pg::failpoint::{Action, STRUCK, Site, VARIABLE};
 use sqlx::{Connection, PgConnection};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
@@ -103,6 +103,9 @@ impl Ground {
         if watch.struck.is_none() {
             wrong.push("the point was not reached".to_owned());
             self.restart(&watch.target, None).await?;
+        }
+        if task.point.site == Site::BeatRelay && task.action == Action::Panic {
+            wrong.extend(self.goes_on_without_heartbeat(&mut watch).await?);
         }
         wrong.extend(self.silent_relays().await?);
         let checked = self.check(Phase::Quiescent).await?;
@@ -246,6 +249,19 @@ impl Ground {
             sleep(POLL).await;
         }
         Ok(None)
+    }
+
+    /// A relay whose heartbeat has panicked has to end: it may have beaten a moment ago all the same.
+    async fn goes_on_without_heartbeat(
+        &mut self,
+        watch: &mut Watch,
+    ) -> anyhow::Result<Option<String>> {
+        let until = Instant::now() + READY_WITHIN;
+        while !watch.died && Instant::now() < until {
+            self.look(watch).await?;
+            sleep(POLL).await;
+        }
+        Ok((!watch.died).then(|| "the relay goes on without a heartbeat".to_owned()))
     }
 
     /// Relays that run and do not beat: nothing is lost with them, and nothing is done.
