@@ -24,6 +24,12 @@ const LATENCY_MS: u32 = 1_400;
 const COMPARED_AFTER_S: u32 = 3;
 /// Inventory is gone for so many seconds, and the rules wait as long as they are deployed to; nothing else is played.
 const OUTAGE: &str = "VALERIX_OUTAGE_S";
+/// Clients, each of which waits for its order.
+const CLIENTS: usize = 64;
+/// Those that wait through a longer outage.
+const CROWD: usize = 1_000;
+/// Orders a second: slow enough for the drain of a crowd to be seen.
+const DRAIN_RATE: &str = "100";
 /// After so long another order is changed: the machine was too slow with the one before.
 const COMPARED_MAX: Duration = Duration::from_secs(20);
 
@@ -47,7 +53,8 @@ async fn panels_rules_and_alerts_tell_what_happens() {
     let _alone = alone().await;
     let outage_s = std::env::var(OUTAGE).ok();
     let outage_s: Option<u64> = outage_s.map(|text| text.parse().expect("whole seconds"));
-    let mut all = Watched::start(if outage_s.is_some() { 1 } else { IMPATIENCE }).await;
+    let (impatience, clients) = if outage_s.is_some() { (1, CROWD) } else { (IMPATIENCE, CLIENTS) };
+    let mut all = Watched::start(impatience, clients).await;
     all.nothing_fires_while_nothing_is_wrong().await;
     if let Some(outage_s) = outage_s {
         all.inventory_is_gone_for(Duration::from_secs(outage_s)).await;
@@ -71,8 +78,11 @@ async fn panels_rules_and_alerts_tell_what_happens() {
 }
 
 impl Watched {
-    async fn start(impatience: u32) -> Watched {
+    async fn start(impatience: u32, clients: usize) -> Watched {
         let mut system = Apart::new();
+        if clients == CROWD {
+            system.set("RELAY_DRAIN_RATE", DRAIN_RATE);
+        }
         system.set("RELAY_RECONCILE_AFTER_S", &COMPARED_AFTER_S.to_string());
         let (order_api, inventory_api) = (system.order_api(), system.inventory_api_with_gremlin());
         let (relays, faces): (Vec<Process>, Vec<Api>) = (0..2).map(|_| system.relay()).unzip();
@@ -85,7 +95,7 @@ impl Watched {
             ("relay", faces.iter().collect()),
         ];
         let prometheus = Prometheus::start(&jobs, impatience).await;
-        let load = Some(Load::start(&system.orders, &system.inventory).await);
+        let load = Some(Load::of(clients, &system.orders, &system.inventory).await);
         let began = Instant::now();
         Watched { prometheus, system, order_api, inventory_api, relays, faces, load, began }
     }

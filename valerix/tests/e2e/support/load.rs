@@ -25,10 +25,15 @@ pub(crate) struct Load(Running);
 impl Load {
     /// Stocks what is to be ordered, then starts.
     pub(crate) async fn start(orders: &Api, inventory: &Api) -> Load {
+        Load::of(CLIENTS, orders, inventory).await
+    }
+
+    /// Each client waits for its order, so that no more than these can be waiting.
+    pub(crate) async fn of(clients: usize, orders: &Api, inventory: &Api) -> Load {
         for item in 0..ITEMS {
             inventory.stock(&item_id(item), ON_HAND).await;
         }
-        let mut plan = Plan::closed(orders.address, CLIENTS);
+        let mut plan = Plan::closed(orders.address, clients);
         plan.pace = Pace::Open { orders_per_s: ORDERS_PER_S };
         plan.basket = Basket::OneLine { items: ITEMS, quantity_max: QUANTITY_MAX };
         plan.patience.answer = ANSWER_MAX;
