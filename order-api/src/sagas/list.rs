@@ -22,7 +22,7 @@ const LIMIT_MAX: u32 = 100;
 /// Matches that are counted when a count is asked for …
 const TOTAL_MAX: usize = 1_000;
 /// … among so many sagas.
-const TOTAL_SCAN_MAX: usize = 10_000;
+const TOTAL_SCAN_MAX: usize = 2_000;
 
 /// The filters of [`SagaQuery`], a page, and whether to count.
 #[derive(Debug, Deserialize)]
