@@ -103,9 +103,8 @@ impl Ground {
         if watch.struck.is_none() {
             wrong.push("the point was not reached".to_owned());
             self.restart(&watch.target, None).await?;
-        }
-        if task.point.site == Site::BeatRelay && task.action == Action::Panic {
-            wrong.extend(self.goes_on_without_heartbeat(&mut watch).await?);
+        } else if has_to_end(task, &watch) {
+            wrong.extend(self.goes_on(&mut watch).await?);
         }
         wrong.extend(self.silent_relays().await?);
         let checked = self.check(Phase::Quiescent).await?;
@@ -251,17 +250,15 @@ impl Ground {
         Ok(None)
     }
 
-    /// A relay whose heartbeat has panicked has to end: it may have beaten a moment ago all the same.
-    async fn goes_on_without_heartbeat(
-        &mut self,
-        watch: &mut Watch,
-    ) -> anyhow::Result<Option<String>> {
+    /// Waits for the end of a process that has to end, which may come after the last order has settled: were it left to
+    /// the next cell, it would be an end that nobody has asked for.
+    async fn goes_on(&mut self, watch: &mut Watch) -> anyhow::Result<Option<String>> {
         let until = Instant::now() + READY_WITHIN;
         while !watch.died && Instant::now() < until {
             self.look(watch).await?;
             sleep(POLL).await;
         }
-        Ok((!watch.died).then(|| "the relay goes on without a heartbeat".to_owned()))
+        Ok((!watch.died).then(|| format!("{} goes on, though it has to end", watch.target)))
     }
 
     /// Relays that run and do not beat: nothing is lost with them, and nothing is done.
@@ -283,6 +280,13 @@ impl Ground {
             sleep(POLL).await;
         }
     }
+}
+
+/// Killed, asked to stop, or a relay whose heartbeat has panicked (it may have beaten a moment ago all the same).
+fn has_to_end(task: Task, watch: &Watch) -> bool {
+    task.action == Action::Kill
+        || watch.is_asked_to_stop
+        || (task.point.site == Site::BeatRelay && task.action == Action::Panic)
 }
 
 fn plan(seed: u64, stack: &Stack) -> Plan {
