@@ -4,10 +4,10 @@
 //! orphan. Nothing is started beside it, and its `postmaster.pid` is never deleted: the server
 //! itself checks by it that no old session still writes into the shared memory.
 
-use std::fs;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 use crate::EmbeddedError;
 use crate::sys::{self, Signal};
@@ -77,7 +77,12 @@ fn command_line(pid: u32) -> Vec<u8> {
 /// rival. It ignores its own parent's id, so ours is put there; the shared memory is checked as ever.
 fn disown(pid: u32, data: &Path) -> Result<(), EmbeddedError> {
     let path = data.join("postmaster.pid");
-    let text = fs::read_to_string(&path).map_err(EmbeddedError::io("cannot read", &path))?;
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        // It was a server after all, at its very end: removing this is the last thing it does.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(EmbeddedError::io("cannot read", &path)(error)),
+    };
     let rest = text.split_once('\n').map_or("", |(_, rest)| rest);
     tracing::debug!(pid, "postmaster.pid names a process that is not a server here");
     fs::write(&path, format!("{}\n{rest}", std::process::id()))
