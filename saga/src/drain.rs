@@ -17,7 +17,8 @@ pub struct DrainConfig {
     /// Backlog sagas woken per second, at least 1. Default 2,000; a relay that has measured what
     /// inventory takes passes that.
     pub rate_per_second: u32,
-    /// Share of the free places that is kept for fresh orders, in percent, 0..=100. Default 50.
+    /// Share of the free places that is kept for fresh orders, in percent, 0..=100. Default 80: where both
+    /// together are more than there is capacity for, it is the backlog that waits.
     pub fresh_percent: u32,
     /// How much unused pace can be saved up, in milliseconds of it. Default 250.
     pub burst_ms: u32,
@@ -25,7 +26,7 @@ pub struct DrainConfig {
 
 impl Default for DrainConfig {
     fn default() -> DrainConfig {
-        DrainConfig { rate_per_second: 2_000, fresh_percent: 50, burst_ms: 250 }
+        DrainConfig { rate_per_second: 2_000, fresh_percent: 80, burst_ms: 250 }
     }
 }
 
