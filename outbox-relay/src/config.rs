@@ -109,7 +109,7 @@ impl Config {
 
     /// The same where there is nothing to do: as seldom as it may be.
     pub fn idle_heartbeat(&self) -> Duration {
-        Duration::from_millis(self.heartbeat_ms.max(self.stale_ms / 2))
+        Duration::from_millis(self.heartbeat_ms.max(self.stale_ms * 3 / 5))
     }
 
     /// Milliseconds a retried order has.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::actions::{Action, Done, Expected, Failed, Kind, Mode, carry_out, refusal};
 
 /// How often an idle runner looks for what another instance, or the one before it, has left.
-const IDLE: Duration = Duration::from_secs(5);
+const IDLE: Duration = Duration::from_secs(15);
 /// After the database did not answer.
 const PAUSE: Duration = Duration::from_millis(500);
 
