@@ -34,7 +34,7 @@ impl Databases {
     pub(crate) async fn open(up: &Up, urls: &Urls) -> anyhow::Result<Databases> {
         let orders_pool = up.pool.at(&urls.orders, orders::APPLICATION);
         let relay_pool = relay::pool(up.pool, &urls.orders);
-        let inventory_pool = up.pool.at(&urls.inventory, inventory::APPLICATION);
+        let inventory_pool = inventory::pool(up.pool, &urls.inventory);
         Ok(Databases {
             orders: ORDERS.open_patiently(&orders_pool, Patience::SHORT).await?,
             relay: ORDERS.open_patiently(&relay_pool, Patience::SHORT).await?,
