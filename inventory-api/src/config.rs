@@ -43,12 +43,12 @@ pub struct Config {
         value_parser = bounded!(u32).range(1..=2_000)
     )]
     pub batch_rows_max: u32,
-    /// Such transactions at the same time at most. Default: 2; 1 to 16.
+    /// Such transactions at the same time at most: two mostly wait for each other's items. Default: 1; 1 to 16.
     #[arg(
         id = "inventory_api_batch_flushes_max",
         long = "inventory-api-batch-flushes-max",
         env = "INVENTORY_API_BATCH_FLUSHES_MAX",
-        default_value_t = 2,
+        default_value_t = 1,
         value_parser = bounded!(u32).range(1..=16)
     )]
     pub batch_flushes_max: u32,

@@ -11,6 +11,8 @@ mod settings;
 mod strike;
 mod watch;
 
+use std::time::Duration;
+
 use schema_inventory::Command;
 use schema_inventory::reservation_lines::find_lines;
 use schema_pg::{BatchConfig, Batcher, Db, DbError};
@@ -50,6 +52,7 @@ impl Gremlin {
         let bounds = BatchConfig {
             name: "gremlin",
             rows_max: NUMBERS_AT_ONCE,
+            pace: Duration::ZERO,
             flushes_max: 1,
             queue_max: WAITING_MAX,
         };

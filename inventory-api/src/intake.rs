@@ -8,15 +8,17 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
-use schema_inventory::apply::{Applied, apply_batch};
+use schema_inventory::apply::{Applied, Unapplied, apply_batch_at};
 use schema_inventory::decide::Kind;
+use schema_inventory::places::Places;
 use schema_inventory::{Answer, Command};
 use schema_pg::failpoint::Site;
 use schema_pg::{
-    BatchConfig, BatchError, Batcher, Class, Db, DbError, classify, is_commit_unknown,
+    BatchConfig, BatchError, Batcher, Class, Db, DbError, Lanes, classify, is_commit_unknown,
     is_lock_timeout,
 };
 use tokio::time::Instant;
@@ -67,15 +69,39 @@ pub(crate) struct Intake(Batcher<Asked, Outcome>);
 
 /// The ledger in Postgres.
 pub(crate) fn ledger_in(db: Db) -> Ledger {
+    let (lanes, places) = (db.lanes(), Places::default());
     Arc::new(move |commands| {
-        let db = db.clone();
+        let (lanes, places) = (lanes.clone(), places.clone());
         Box::pin(async move {
-            db.write(Site::ApplyCommands, move |connection| {
-                Box::pin(async move { apply_batch(connection, &commands).await })
-            })
-            .await
+            let applied = match apply(&lanes, &commands, Some(&places)).await {
+                Err(Unapplied::Moved) => {
+                    places.missed();
+                    apply(&lanes, &commands, None).await
+                }
+                applied => applied,
+            };
+            match applied {
+                Ok(mut applied) => {
+                    places.learn(std::mem::take(&mut applied.places));
+                    Ok(applied)
+                }
+                Err(Unapplied::Database(error)) => Err(error),
+                Err(Unapplied::Moved) => unreachable!("the index was asked"),
+            }
         })
     })
+}
+
+async fn apply(
+    lanes: &Lanes,
+    commands: &Arc<[Command]>,
+    places: Option<&Places>,
+) -> Result<Applied, Unapplied> {
+    let (commands, places) = (Arc::clone(commands), places.cloned());
+    let applied = lanes.write(Site::ApplyCommands, move |connection| {
+        Box::pin(async move { apply_batch_at(connection, &commands, places.as_ref()).await })
+    });
+    applied.await
 }
 
 impl Intake {
@@ -83,6 +109,7 @@ impl Intake {
         let bounds = BatchConfig {
             name: "reservations",
             rows_max: config.batch_rows_max as usize,
+            pace: Duration::ZERO,
             flushes_max: config.batch_flushes_max as usize,
             queue_max: config.queue_max as usize,
         };

@@ -50,15 +50,25 @@ pub struct Config {
         value_parser = bounded!(u32).range(1..=2_000)
     )]
     pub batch_rows_max: u32,
-    /// Such transactions at the same time at most. Default: 2; 1 to 16.
+    /// Such transactions at the same time at most. Default: 1, which gathers more orders in each; 1 to 16.
     #[arg(
         id = "order_api_batch_flushes_max",
         long = "order-api-batch-flushes-max",
         env = "ORDER_API_BATCH_FLUSHES_MAX",
-        default_value_t = 2,
+        default_value_t = 1,
         value_parser = bounded!(u32).range(1..=16)
     )]
     pub batch_flushes_max: u32,
+    /// Least time from the beginning of one such transaction to that of the next, in milliseconds: more orders in
+    /// each, at less cost. Default: 2; 0 to 100.
+    #[arg(
+        id = "order_api_batch_pace_ms",
+        long = "order-api-batch-pace-ms",
+        env = "ORDER_API_BATCH_PACE_MS",
+        default_value_t = 2,
+        value_parser = bounded!(u64).range(0..=100)
+    )]
+    pub batch_pace_ms: u64,
     /// Orders waiting to be written at most; further ones are answered 503. Default: 10000; 1 to
     /// 100000.
     #[arg(

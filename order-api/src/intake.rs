@@ -1,4 +1,4 @@
-//! Group commit of new orders: those that arrive together share one transaction.
+//! Group commit of new orders: those that arrive together share one statement, which commits by itself.
 //!
 //! A row the database will not take fails alone: the batch is then written again one by one. A
 //! batch whose commit got no answer is not, because its orders may be there: their clients send
@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use schema_orders::hints::Hints;
-use schema_orders::orders::{Insertion, NewOrder, insert_orders};
+use schema_orders::orders::{
+    Created, Earlier, Insertion, NewOrder, TenantKey, find_earlier, insert_new,
+};
 use schema_pg::failpoint::Site;
 use schema_pg::{
-    BatchConfig, BatchError, Batcher, Class, Db, DbError, classify, is_commit_unknown,
-    is_lock_timeout,
+    BatchConfig, BatchError, Batcher, Class, Db, DbError, Lanes, classify, is_commit_unknown,
+    is_connection_lost, is_lock_timeout,
 };
 
 use crate::Config;
@@ -50,12 +52,14 @@ impl Intake {
         let bounds = BatchConfig {
             name: "orders",
             rows_max: config.batch_rows_max as usize,
+            pace: Duration::from_millis(config.batch_pace_ms),
             flushes_max: config.batch_flushes_max as usize,
             queue_max: config.queue_max as usize,
         };
+        let writer = Writer { lanes: db.lanes(), db };
         let batcher = Batcher::start(bounds, move |orders: Vec<NewOrder>| {
-            let (db, hints) = (db.clone(), hints.clone());
-            Box::pin(async move { flush(&db, &hints, orders).await })
+            let (writer, hints) = (writer.clone(), hints.clone());
+            Box::pin(async move { flush(&writer, &hints, orders).await })
         });
         Intake { batcher, commit_wait: Duration::from_millis(config.commit_wait_ms) }
     }
@@ -71,25 +75,32 @@ impl Intake {
     }
 }
 
-async fn flush(db: &Db, hints: &Hints, mut orders: Vec<NewOrder>) -> Vec<Outcome> {
+/// Writes orders. Cheap to clone.
+#[derive(Clone)]
+struct Writer {
+    db: Db,
+    lanes: Lanes,
+}
+
+async fn flush(writer: &Writer, hints: &Hints, mut orders: Vec<NewOrder>) -> Vec<Outcome> {
     let count = orders.len();
     let taken = hints.handoff.take(&mut orders);
     let orders: Arc<[NewOrder]> = orders.into();
-    match write(db, orders.clone()).await {
-        Ok(insertions) => {
+    match writer.insert(orders.clone()).await {
+        Ok(created) => {
             if let Some(taken) = taken {
-                taken(&insertions);
+                taken(&created);
             }
             if orders.iter().any(|order| order.first_move.is_none()) {
                 hints.work.notify_one();
             }
-            insertions.into_iter().map(Ok).collect()
+            writer.outcomes(&orders, &created).await
         }
         Err(error) if count > 1 && may_be_the_fault_of_one(&error) => {
             tracing::info!(%error, count, "a batch of orders is written again one by one");
             let unclaimed = |order: &NewOrder| NewOrder { first_move: None, ..order.clone() };
             let outcomes = stream::iter(orders.iter().map(unclaimed))
-                .map(|order| write_single(db, order))
+                .map(|order| writer.write_single(order))
                 .buffered(SINGLES_AT_ONCE)
                 .collect()
                 .await;
@@ -100,18 +111,60 @@ async fn flush(db: &Db, hints: &Hints, mut orders: Vec<NewOrder>) -> Vec<Outcome
     }
 }
 
-async fn write_single(db: &Db, order: NewOrder) -> Outcome {
-    match write(db, Arc::from([order])).await {
-        Ok(mut insertions) => Ok(insertions.pop().expect("one answer for one order")),
-        Err(error) => Err(refusal_of(&error)),
+impl Writer {
+    /// Where the connection is lost, whether the orders were written is unknown; sending them again, which is
+    /// harmless, finds out.
+    async fn insert(&self, orders: Arc<[NewOrder]>) -> Result<Created, DbError> {
+        match self.insert_once(orders.clone()).await {
+            Err(error) if is_connection_lost(&error) => {
+                tracing::info!(%error, "orders are sent again over another connection");
+                let mut created = self.insert_once(orders.clone()).await?;
+                let earlier = self.find_earlier(created.taken(&orders)).await;
+                created.adopt(&orders, &earlier);
+                Ok(created)
+            }
+            ended => ended,
+        }
     }
-}
 
-async fn write(db: &Db, orders: Arc<[NewOrder]>) -> Result<Vec<Insertion>, DbError> {
-    db.write(Site::InsertOrders, move |connection| {
-        Box::pin(async move { insert_orders(connection, &orders).await })
-    })
-    .await
+    async fn insert_once(&self, orders: Arc<[NewOrder]>) -> Result<Created, DbError> {
+        let insert = self.lanes.write_one(Site::InsertOrders, move |connection| {
+            Box::pin(async move { insert_new(connection, &orders).await })
+        });
+        insert.await
+    }
+
+    /// The others of the batch are written by now, and told so whether or not this can be read.
+    async fn find_earlier(&self, taken: Vec<TenantKey>) -> Earlier {
+        if taken.is_empty() {
+            return Earlier::default();
+        }
+        let found = self.db.read(move |connection| {
+            Box::pin(async move { find_earlier(connection, &taken).await })
+        });
+        found.await.unwrap_or_else(|error: DbError| {
+            tracing::warn!(%error, "what keys stand for cannot be read just now");
+            Earlier::default()
+        })
+    }
+
+    async fn write_single(&self, order: NewOrder) -> Outcome {
+        let order: Arc<[NewOrder]> = Arc::from([order]);
+        match self.insert(order.clone()).await {
+            Ok(created) => {
+                let mut outcomes = self.outcomes(&order, &created).await;
+                outcomes.pop().expect("one answer for one order")
+            }
+            Err(error) => Err(refusal_of(&error)),
+        }
+    }
+
+    /// What to tell each order's client, once they are committed.
+    async fn outcomes(&self, orders: &[NewOrder], created: &Created) -> Vec<Outcome> {
+        let earlier = self.find_earlier(created.taken(orders)).await;
+        let insertions = created.insertions(orders, &earlier).into_iter();
+        insertions.map(|known| known.ok_or(Refusal::Unavailable)).collect()
+    }
 }
 
 fn may_be_the_fault_of_one(error: &DbError) -> bool {

@@ -11,7 +11,7 @@ use schema_orders::outbox::{self, ClaimedSaga};
 use schema_orders::sagas::{Move, Moved, OutboxChange, store_moves};
 use schema_pg::failpoint::Site;
 use schema_pg::known_bad::{self, Flaw};
-use schema_pg::{Db, DbError, PgConnection};
+use schema_pg::{DbError, Lanes, PgConnection};
 use uuid::Uuid;
 
 use crate::decide::{Call, Decided, on_claim, on_event};
@@ -37,11 +37,15 @@ pub enum Source {
         stale_ms: i64,
         /// Innocent ones together, suspects one by one.
         who: Orphans,
+        /// Only above this id.
+        floor: Uuid,
     },
     /// Sagas this relay owns and does not know of.
     Lost {
         /// What it does know of.
         in_flight: InFlight,
+        /// Only above this id.
+        floor: Uuid,
     },
 }
 
@@ -79,13 +83,13 @@ pub struct Claimed {
 
 /// Claims up to `limit` sagas for `relay`.
 pub async fn claim(
-    db: &Db,
+    lanes: &Lanes,
     relay: i64,
     source: Source,
     limit: i64,
     fate: Fate,
 ) -> Result<Claimed, DbError> {
-    let claimed = db
+    let claimed = lanes
         .write(Site::ClaimSagas, move |connection| {
             Box::pin(async move {
                 let locked = lock(connection, relay, &source, limit).await?;
@@ -129,16 +133,16 @@ async fn lock(
     match source {
         Source::Fresh { floor } => outbox::lock_fresh(connection, *floor, limit).await,
         Source::Due => outbox::lock_due(connection, limit).await,
-        Source::Orphaned { stale_ms, who } => {
+        Source::Orphaned { stale_ms, who, floor } => {
             let crashes: RangeInclusive<i16> = match who {
                 Orphans::Innocent => 0..=SUSPECT_CRASHES - 1,
                 Orphans::Suspect => SUSPECT_CRASHES..=i16::MAX,
             };
-            outbox::lock_orphaned(connection, *stale_ms, crashes, limit).await
+            outbox::lock_orphaned(connection, *stale_ms, crashes, *floor, limit).await
         }
-        Source::Lost { in_flight } => {
+        Source::Lost { in_flight, floor } => {
             let known = in_flight.ids();
-            let mut lost = outbox::lock_lost(connection, relay, &known, limit).await?;
+            let mut lost = outbox::lock_lost(connection, relay, &known, *floor, limit).await?;
             // What was taken with its insert since then is held, and was before it could be seen.
             lost.retain(|saga| !in_flight.contains(&saga.loaded.order_id));
             Ok(lost)

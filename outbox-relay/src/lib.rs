@@ -11,6 +11,7 @@ pub mod config;
 pub mod decide;
 pub mod drive;
 pub mod gate;
+mod head;
 pub mod in_flight;
 pub mod inventory;
 pub mod membership;

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::Config;
+use crate::head::Head;
 
 /// The newest beat and its number, so that each is acted on once.
 #[derive(Debug, Clone, Copy, Default)]
@@ -117,10 +118,11 @@ impl Membership {
     }
 
     /// Beats until `stop`; what each beat saw goes into `seen`, and staff's orders to `heard`.
-    pub async fn keep_beating(
+    pub(crate) async fn keep_beating(
         &self,
         db: &Db,
         config: &Config,
+        head: &Head,
         seen: &watch::Sender<Seen>,
         mut heard: impl FnMut(Option<Heard>),
         stop: &CancellationToken,
@@ -135,8 +137,10 @@ impl Membership {
             let is_idle = seen.borrow().is_idle();
             let pause = if is_idle { config.idle_heartbeat() } else { config.heartbeat() };
             due = Instant::now() + pause;
-            let beat = connection
-                .write_one(Site::BeatRelay, move |c| Box::pin(relays::beat(c, id, stale_ms)));
+            let floor = head.floor();
+            let beat = connection.write_one(Site::BeatRelay, move |c| {
+                Box::pin(relays::beat(c, id, stale_ms, floor))
+            });
             let beat = beat.await;
             match beat {
                 Ok((Beat { member: false, .. }, _)) => {

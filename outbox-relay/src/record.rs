@@ -1,4 +1,4 @@
-//! Storing outcomes: many calls' moves share one transaction (group commit).
+//! Storing outcomes: many calls' moves share one statement, which commits by itself (group commit).
 //!
 //! An outcome is stored under the version and epoch it was decided on, so storing it again after an
 //! unanswered commit is harmless: the second time it is fenced.
@@ -11,14 +11,21 @@ use schema_orders::hints::{self, Hints, SETTLED_CHANNEL, Settled};
 use schema_orders::sagas::{Move, Moved, load_for_update, store_moves};
 use schema_pg::failpoint::Site;
 use schema_pg::known_bad::{self, Flaw};
-use schema_pg::{BatchConfig, BatchError, Batcher, Class, Db, DbConnection, DbError, classify};
+use schema_pg::{
+    BatchConfig, BatchError, Batcher, Class, Db, DbConnection, DbError, Lanes, classify,
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::metrics;
 
-const BATCH: BatchConfig =
-    BatchConfig { name: "outcomes", rows_max: 512, flushes_max: 2, queue_max: 20_000 };
+const BATCH: BatchConfig = BatchConfig {
+    name: "outcomes",
+    rows_max: 512,
+    pace: Duration::ZERO,
+    flushes_max: 2,
+    queue_max: 20_000,
+};
 /// First and longest pause before an outcome is stored again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(25), Duration::from_secs(1));
 
@@ -52,9 +59,10 @@ pub enum Reach {
 impl Recorder {
     /// Starts the batcher. `hints` gets what has settled, after it has been committed.
     pub fn start(db: Db, hints: Hints, reach: Reach, stop: CancellationToken) -> Self {
+        let lanes = db.lanes();
         let batcher = Batcher::start(BATCH, move |moves| {
-            let (db, hints, stop) = (db.clone(), hints.clone(), stop.clone());
-            Box::pin(async move { flush(&db, &hints, reach, &stop, moves).await })
+            let (lanes, hints, stop) = (lanes.clone(), hints.clone(), stop.clone());
+            Box::pin(async move { flush(&lanes, &hints, reach, &stop, moves).await })
         });
         Self { batcher }
     }
@@ -76,16 +84,16 @@ impl Recorder {
 }
 
 async fn flush(
-    db: &Db,
+    lanes: &Lanes,
     hints: &Hints,
     reach: Reach,
     stop: &CancellationToken,
     moves: Vec<Move>,
 ) -> Vec<Recorded> {
-    let recorded = match store(db, reach, stop, moves.clone()).await {
+    let recorded = match store(lanes, reach, stop, moves.clone()).await {
         Ok(recorded) => recorded,
         Err(Class::BadInput | Class::Conflict | Class::Bug) if moves.len() > 1 => {
-            one_by_one(db, reach, stop, moves.clone()).await
+            one_by_one(lanes, reach, stop, moves.clone()).await
         }
         Err(_) => vec![Recorded::Dropped; moves.len()],
     };
@@ -95,14 +103,14 @@ async fn flush(
 
 /// One bad row must not take the others with it.
 async fn one_by_one(
-    db: &Db,
+    lanes: &Lanes,
     reach: Reach,
     stop: &CancellationToken,
     moves: Vec<Move>,
 ) -> Vec<Recorded> {
     let mut recorded = Vec::with_capacity(moves.len());
     for decided in moves {
-        let mut one = store(db, reach, stop, vec![decided]).await.unwrap_or_default();
+        let mut one = store(lanes, reach, stop, vec![decided]).await.unwrap_or_default();
         recorded.push(one.pop().unwrap_or(Recorded::Dropped));
     }
     recorded
@@ -110,7 +118,7 @@ async fn one_by_one(
 
 /// Stores until it is answered, refused, or the relay stops.
 async fn store(
-    db: &Db,
+    lanes: &Lanes,
     reach: Reach,
     stop: &CancellationToken,
     moves: Vec<Move>,
@@ -118,16 +126,20 @@ async fn store(
     let mut pause = PAUSE.0;
     loop {
         let mut attempt = moves.clone();
-        let stored = db
-            .write(Site::RecordOutcomes, move |connection| {
+        let stored = lanes
+            .write_one(Site::RecordOutcomes, move |connection| {
                 Box::pin(async move {
                     if known_bad::is_on(Flaw::NoEpochCheck) {
                         expect_anything(connection, &mut attempt).await?;
                     }
                     let stored = store_moves(connection, &attempt).await?;
                     let settles = attempt.iter().any(answers_a_request);
-                    if reach == Reach::OtherProcesses && settles {
-                        hints::notify(connection, SETTLED_CHANNEL).await?;
+                    if reach == Reach::OtherProcesses
+                        && settles
+                        && let Err(error) = hints::notify(connection, SETTLED_CHANNEL).await
+                    {
+                        // Stored all the same; who waits finds out when it looks again.
+                        tracing::debug!(%error, "nobody was told of what has settled");
                     }
                     Ok::<_, DbError>(stored)
                 })

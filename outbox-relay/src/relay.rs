@@ -10,6 +10,7 @@ use schema_pg::{Db, DbError};
 
 use crate::drive::Driver;
 use crate::gate::Gate;
+use crate::head::Head;
 use crate::in_flight::InFlight;
 use crate::inventory::Inventory;
 use crate::record::{Reach, Recorder};
@@ -26,6 +27,7 @@ pub struct Relay {
     pub(crate) gate: Arc<Gate>,
     pub(crate) inventory: Arc<Inventory>,
     pub(crate) in_flight: InFlight,
+    pub(crate) head: Head,
     pub(crate) reach: Reach,
     /// An insert that this relay claimed in got no answer.
     pub(crate) is_unsure: Arc<AtomicBool>,
@@ -44,6 +46,7 @@ impl Relay {
             gate,
             inventory,
             in_flight: InFlight::default(),
+            head: Head::default(),
             reach,
             is_unsure: Arc::default(),
         })

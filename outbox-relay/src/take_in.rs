@@ -7,10 +7,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use saga::{Claim, Saga};
 use schema_orders::handoff::Taken;
-use schema_orders::orders::{Insertion, NewOrder};
+use schema_orders::orders::{Created, NewOrder};
 use schema_orders::outbox::ClaimedSaga;
 use schema_orders::sagas::{LoadedSaga, Move};
 use tokio_util::task::TaskTracker;
@@ -52,7 +52,7 @@ impl TakeIn {
         let moves = orders.iter().filter_map(|order| order.first_move.clone()).collect();
         let taking = Arc::clone(taking);
         let awaited = Awaited { taking, relay, moves, calls, held: Some(held) };
-        Some(Box::new(move |insertions| awaited.begin(insertions)))
+        Some(Box::new(move |created| awaited.begin(created)))
     }
 }
 
@@ -66,16 +66,14 @@ struct Awaited {
 }
 
 impl Awaited {
-    /// Drives those that were written. `insertions` has one entry for each order of the batch, of which
-    /// the claimed ones stand first.
-    fn begin(mut self, insertions: &[Insertion]) {
+    /// Drives those that were written.
+    fn begin(mut self, created: &Created) {
         let held = self.held.take();
-        let is_written = |became: &Insertion| matches!(became, Insertion::Created { .. });
-        let moves = self.moves.iter().zip(insertions);
-        metrics::moved(moves.filter(|(_, became)| is_written(became)).map(|(first, _)| first));
-        let written = std::mem::take(&mut self.calls).into_iter().zip(insertions);
-        let calls: Vec<Call> =
-            written.filter_map(|(call, became)| written_at(call, became)).collect();
+        metrics::moved(self.moves.iter().filter(|first| created.at(first.order_id).is_some()));
+        let calls: Vec<Call> = std::mem::take(&mut self.calls)
+            .into_iter()
+            .filter_map(|call| Some(written_at(created.at(call.loaded.order_id)?, call)))
+            .collect();
         if calls.is_empty() {
             return;
         }
@@ -126,7 +124,6 @@ pub fn claim_new(relay: i64, order: &mut NewOrder) -> Option<Call> {
     Some(call)
 }
 
-fn written_at(call: Call, became: &Insertion) -> Option<Call> {
-    let Insertion::Created { created_at } = *became else { return None };
-    Some(Call { ordered_at: created_at, last_moved_at: created_at, ..call })
+fn written_at(created_at: DateTime<Utc>, call: Call) -> Call {
+    Call { ordered_at: created_at, last_moved_at: created_at, ..call }
 }

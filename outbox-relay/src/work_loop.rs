@@ -12,9 +12,9 @@ use schema_orders::listen::listen_for_ever;
 use schema_orders::outbox;
 use schema_orders::relays;
 use schema_orders::sagas::store_moves;
-use schema_pg::DbError;
 use schema_pg::failpoint::Site;
 use schema_pg::retention::keep_removing;
+use schema_pg::{DbError, Lanes};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -34,12 +34,16 @@ use crate::take_in::TakeIn;
 /// How far below the newest claimed order the next scan starts: orders are made before they are
 /// committed, and not on one clock.
 const FLOOR_LAG_MS: u64 = 250;
+/// The same for looks at the whole list, where it was empty: no order takes that long to be committed.
+const HEAD_LAG_MS: u64 = 10_000;
 /// The scan from the very beginning takes at most this share of the time.
 const FULL_SCAN_SHARE: u32 = 20;
 /// A full scan happens at least this often while there is work.
 const FULL_SCAN_EVERY: Duration = Duration::from_secs(1);
 /// The least often that a relay looks for sagas it holds and does not know of.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// Least time from the beginning of one look to that of the next: more sagas in each claim, at less cost.
+const PACE: Duration = Duration::from_millis(2);
 /// The first pause of a relay that found nothing; it doubles.
 const POLL_MIN: Duration = Duration::from_millis(2);
 /// From this pause on the heartbeat looks for it, which costs no query of its own.
@@ -79,7 +83,9 @@ pub async fn serve(
                     relay.wake();
                 }
             };
-            membership.keep_beating(&relay.db, &relay.config, &seen, heed, &abandon).await;
+            membership
+                .keep_beating(&relay.db, &relay.config, &relay.head, &seen, heed, &abandon)
+                .await;
         })
     };
     let listening = (relay.reach == Reach::OtherProcesses).then(|| {
@@ -130,6 +136,7 @@ pub async fn serve(
 /// The loop's own state.
 struct Work {
     relay: Relay,
+    lanes: Lanes,
     membership: Membership,
     recorder: Recorder,
     tasks: TaskTracker,
@@ -150,6 +157,7 @@ impl Work {
     ) -> Self {
         let now = Instant::now();
         Self {
+            lanes: relay.db.lanes(),
             relay,
             membership,
             recorder,
@@ -165,8 +173,12 @@ impl Work {
     async fn run(&mut self, stop: &CancellationToken) {
         let mut pause = POLL_MIN;
         while !stop.is_cancelled() {
+            let begun = Instant::now();
             match self.look().await {
-                Ok(true) => pause = POLL_MIN,
+                Ok(true) => {
+                    tokio::time::sleep_until((begun + PACE).into()).await;
+                    pause = POLL_MIN;
+                }
                 Ok(false) => {
                     let waited = self.wait(pause);
                     if stop.run_until_cancelled(waited).await.is_none() {
@@ -195,7 +207,9 @@ impl Work {
         loop {
             let next_due = self.looks.borrow().next_due().filter(|due| *due > Instant::now());
             let sweep_at = self.looks.borrow().may_hold().then_some(self.sweep_at);
-            let wake_at = next_due.into_iter().chain(sweep_at).min();
+            // The heartbeat does not look at all of the list then.
+            let scan_at = self.relay.head.is_far().then_some(self.full_scan_at);
+            let wake_at = next_due.into_iter().chain(sweep_at).chain(scan_at).min();
             let woken = async {
                 match wake_at {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -259,14 +273,13 @@ impl Work {
         if places == 0 {
             return Ok(0);
         }
-        let begun = Instant::now();
-        let full = begun >= self.full_scan_at;
-        let floor = if full { Uuid::nil() } else { self.floor };
+        let floor = if Instant::now() >= self.full_scan_at {
+            self.look_from_the_beginning().await;
+            self.relay.head.id()
+        } else {
+            self.floor
+        };
         let claimed = self.claim(Source::Fresh { floor }, places, fate).await?;
-        if full {
-            let next = (begun.elapsed() * FULL_SCAN_SHARE).max(FULL_SCAN_EVERY);
-            self.full_scan_at = Instant::now() + next;
-        }
         let moved = claimed.moved.iter().map(|(m, _)| m.order_id);
         if let Some(newest) = moved.max() {
             self.floor = self.floor.max(below(newest));
@@ -274,6 +287,24 @@ impl Work {
         let found = u32::try_from(claimed.locked).unwrap_or(u32::MAX);
         self.start(claimed);
         Ok(found)
+    }
+
+    /// Finds out where the work list begins. It takes a small share of the time at most, however long it takes.
+    async fn look_from_the_beginning(&mut self) {
+        let begun = Instant::now();
+        let first = self.relay.db.read(|c| Box::pin(outbox::find_first(c))).await;
+        let took = begun.elapsed();
+        let head = &self.relay.head;
+        match first {
+            Ok(first) => {
+                head.was_at(first, before(self.relay.in_flight.newest(), HEAD_LAG_MS), took)
+            }
+            Err::<_, DbError>(error) => {
+                tracing::warn!(%error, "the beginning of the work list cannot be reached just now");
+                head.is_out_of_reach();
+            }
+        }
+        self.full_scan_at = Instant::now() + (took * FULL_SCAN_SHARE).max(FULL_SCAN_EVERY);
     }
 
     /// While nothing may be called, new orders are queued at once, so that who waits is told.
@@ -299,11 +330,14 @@ impl Work {
         }
         let stale_ms = i64::try_from(self.relay.config.stale_ms).expect("bounded to a minute");
         let limit = self.relay.config.claim_max;
-        let lost = Source::Lost { in_flight: self.relay.in_flight.clone() };
+        // With a reason to look, everywhere; without one, where there may be something.
+        let has_reason = unsure || others_stale;
+        let floor = if has_reason { Uuid::nil() } else { self.relay.head.floor() };
+        let lost = Source::Lost { in_flight: self.relay.in_flight.clone(), floor };
         let claimed = self.claim(lost, limit, Fate::Call).await?;
         self.start(claimed);
         loop {
-            let source = Source::Orphaned { stale_ms, who: Orphans::Innocent };
+            let source = Source::Orphaned { stale_ms, who: Orphans::Innocent, floor };
             let claimed = self.claim(source, limit, Fate::Call).await?;
             if self.start(claimed) < limit {
                 break;
@@ -311,7 +345,7 @@ impl Work {
         }
         // A saga that has crashed two relays is driven alone and awaited: if it does so again, it
         // takes nobody with it.
-        let suspect = Source::Orphaned { stale_ms, who: Orphans::Suspect };
+        let suspect = Source::Orphaned { stale_ms, who: Orphans::Suspect, floor };
         let claimed = self.claim(suspect, 1, Fate::Call).await?;
         if claimed.locked > 0 {
             self.sweep_at = Instant::now();
@@ -330,7 +364,7 @@ impl Work {
 
     async fn claim(&self, source: Source, limit: u32, fate: Fate) -> Result<Claimed, DbError> {
         let claimed =
-            claim(&self.relay.db, self.membership.id(), source, i64::from(limit), fate).await?;
+            claim(&self.lanes, self.membership.id(), source, i64::from(limit), fate).await?;
         tell_stored(&self.relay.hints, &claimed.moved);
         Ok(claimed)
     }
@@ -359,7 +393,8 @@ impl Work {
         let relay = self.membership.id();
         let handed = self.relay.db.write(Site::HandOver, move |c| {
             Box::pin(async move {
-                let held = outbox::lock_lost(c, relay, &[], i64::from(i32::MAX)).await?;
+                let held =
+                    outbox::lock_lost(c, relay, &[], Uuid::nil(), i64::from(i32::MAX)).await?;
                 let moves: Vec<_> =
                     held.iter().filter_map(|claimed| given_up(&claimed.loaded, relay)).collect();
                 Ok::<_, DbError>(store_moves(c, &moves).await?.len())
@@ -379,8 +414,12 @@ fn order_ids(calls: &[Call]) -> impl Iterator<Item = Uuid> + '_ {
 
 /// The smallest UUIDv7 of a moment `FLOOR_LAG_MS` before `newest` was made.
 pub fn below(newest: Uuid) -> Uuid {
+    before(newest, FLOOR_LAG_MS)
+}
+
+fn before(newest: Uuid, lag_ms: u64) -> Uuid {
     let made_ms = newest.as_u128() >> 80;
-    Uuid::from_u128(made_ms.saturating_sub(u128::from(FLOOR_LAG_MS)) << 80)
+    Uuid::from_u128(made_ms.saturating_sub(u128::from(lag_ms)) << 80)
 }
 
 #[cfg(test)]

@@ -75,7 +75,9 @@ impl Relay {
                             free.extend(lock_due(&mut *connection, 100).await?);
                             free
                         }
-                        Work::Of(silent) => lock_lost(&mut *connection, silent, &[], 100).await?,
+                        Work::Of(silent) => {
+                            lock_lost(&mut *connection, silent, &[], Uuid::nil(), 100).await?
+                        }
                     };
                     let intents: Vec<Move> = locked.iter().map(|saga| intent(saga, id)).collect();
                     let stored = store_moves(connection, &intents).await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use schema_orders::handoff::Taken;
-use schema_orders::orders::{Insertion, NewOrder, insert_orders};
+use schema_orders::orders::{Created, NewOrder, insert_new};
 use uuid::Uuid;
 
 use crate::stub::{Act, Stub};
@@ -25,10 +25,10 @@ async fn claimed(relay: &RunningRelay, count: usize) -> (Vec<NewOrder>, Taken) {
     }
 }
 
-async fn insert(world: &World, orders: &[NewOrder]) -> Vec<Insertion> {
+async fn insert(world: &World, orders: &[NewOrder]) -> Created {
     let orders = orders.to_vec();
     let insert = world.db.db.transaction(move |connection| {
-        Box::pin(async move { insert_orders(connection, &orders).await })
+        Box::pin(async move { insert_new(connection, &orders).await })
     });
     insert.await.unwrap()
 }
@@ -43,9 +43,9 @@ async fn orders_claimed_with_their_insert_are_confirmed_with_one_call_each() {
     let relay = world.relay(&[]);
     let (orders, taken) = claimed(&relay, 20).await;
     assert!(orders.iter().all(|order| order.first_move.is_some()));
-    let insertions = insert(&world, &orders).await;
+    let created = insert(&world, &orders).await;
     assert_eq!(world.stub.seen().len(), 0, "nothing is called before the insert is known to stand");
-    taken(&insertions);
+    taken(&created);
     for id in ids(&orders) {
         let saga = world.until_state(id, "confirmed").await;
         assert_eq!((saga.attempt, saga.epoch, saga.in_doubt), (1, 1, false));

@@ -15,7 +15,7 @@ create table stock (
     constraint stock_item_name_bounded check (length(item_name) between 1 and 200),
     constraint stock_on_hand_not_negative check (on_hand >= 0),
     constraint stock_reserved_is_on_hand check (reserved between 0 and on_hand)
-) with (fillfactor = 20);                             -- room for HOT updates: nothing that changes is indexed
+) with (fillfactor = 10);                             -- room for HOT updates: nothing that changes is indexed
 
 -- One row per reservation id: it is the memory of what was answered. A `released` row is also the tombstone
 -- that refuses a late reserve. What has ended goes when it is old; from then on `retention.removed_below`

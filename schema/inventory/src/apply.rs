@@ -11,6 +11,7 @@
 //! 5. Write the movements; correct the rows that did not end as they were inserted.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::time::Instant;
 
 use schema_pg::known_bad::{self, Flaw};
 use sqlx::PgConnection;
@@ -18,7 +19,9 @@ use uuid::Uuid;
 
 use crate::command::{Answer, Command, Line, State};
 use crate::decide::{Level, Movement, Row, Warehouse, decide};
+use crate::places::Places;
 use crate::reservations::{NewReservation, RowChange};
+use crate::stock::Locked;
 use crate::{movements, reservation_lines, reservations, stock};
 
 /// What a batch came to.
@@ -30,6 +33,19 @@ pub struct Applied {
     pub levels: BTreeMap<String, Level>,
     /// What moved, for the metrics.
     pub movements: Vec<Movement>,
+    /// Where the rows of these items are, once this is committed.
+    pub places: HashMap<String, String>,
+}
+
+/// Why a batch was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum Unapplied {
+    /// An item is not where it was last seen (see [`crate::places`]): undo this, and do it by the index.
+    #[error("an item is not where it was last seen")]
+    Moved,
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
 }
 
 /// Decides and writes a batch. To be run inside a transaction; on an error nothing of it stands.
@@ -37,6 +53,19 @@ pub async fn apply_batch(
     connection: &mut PgConnection,
     commands: &[Command],
 ) -> Result<Applied, sqlx::Error> {
+    match apply_batch_at(connection, commands, None).await {
+        Ok(applied) => Ok(applied),
+        Err(Unapplied::Database(error)) => Err(error),
+        Err(Unapplied::Moved) => unreachable!("the index was asked"),
+    }
+}
+
+/// The same, by the places of its items where they are known.
+pub async fn apply_batch_at(
+    connection: &mut PgConnection,
+    commands: &[Command],
+    places: Option<&Places>,
+) -> Result<Applied, Unapplied> {
     let first = first_words(commands);
     let mut known = HashMap::new();
     let inserted: HashSet<Uuid> =
@@ -50,13 +79,16 @@ pub async fn apply_batch(
     let mut before = outset(&first, &inserted, &known);
     let mut warehouse = Warehouse { rows: known, ..Warehouse::default() };
     let items = items_to_lock(commands, &inserted, &warehouse.rows);
+    let mut at = HashMap::new();
     if !items.is_empty() {
-        let locked = stock::lock_stock_and_memory(connection, &items).await?;
-        (warehouse.stock, warehouse.removed_below) = locked;
+        let locked = lock_stock(connection, &items, places).await?;
+        (warehouse.stock, warehouse.removed_below) = (locked.levels, locked.removed_below);
+        at = locked.places;
     }
     let decision = decide(commands, &mut warehouse);
     if !decision.movements.is_empty() {
-        movements::write_movements(connection, &decision.movements).await?;
+        let moved = movements::write_movements(connection, &decision.movements, &at).await?;
+        at.extend(moved);
     }
     let changes = changes(&mut before, &warehouse.rows);
     if !changes.is_empty() {
@@ -66,7 +98,26 @@ pub async fn apply_batch(
         answers: decision.answers,
         levels: warehouse.stock,
         movements: decision.movements,
+        places: at,
     })
+}
+
+async fn lock_stock(
+    connection: &mut PgConnection,
+    items: &[String],
+    places: Option<&Places>,
+) -> Result<Locked, Unapplied> {
+    if let Some(at) = places.and_then(|places| places.of(items)) {
+        let locked = stock::lock_stock_at(connection, items, &at).await?;
+        let is_moved = locked.levels.len() < items.len();
+        return if is_moved { Err(Unapplied::Moved) } else { Ok(locked) };
+    }
+    let begun = Instant::now();
+    let locked = stock::lock_stock_and_memory(connection, items).await?;
+    if let Some(places) = places {
+        places.looked_up(items.len(), begun.elapsed());
+    }
+    Ok(locked)
 }
 
 /// The first reserve or release of each id, by id. A commit makes no row.

@@ -13,6 +13,7 @@ pub mod decide;
 pub mod gremlin;
 pub mod health;
 pub mod movements;
+pub mod places;
 pub mod recount;
 pub mod reservation_lines;
 pub mod reservations;

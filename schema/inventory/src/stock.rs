@@ -1,6 +1,6 @@
 //! Table `stock`: how much of each item there is, and how much of it is promised.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -45,14 +45,26 @@ pub async fn lock_stock(
     Ok(levels.collect())
 }
 
+/// Stock rows that are locked by this transaction.
+#[derive(Clone, Debug, Default)]
+pub struct Locked {
+    /// How much there is, by item. Unknown items are missing.
+    pub levels: BTreeMap<String, Level>,
+    /// Where the row is, by item (`ctid`).
+    pub places: HashMap<String, String>,
+    /// Reservations with an id below may have been removed. Without a known item nothing can be taken, and this
+    /// tells of no removal.
+    pub removed_below: Uuid,
+}
+
 /// Locks the items in one order and reads them, and below which id reservations may have been removed.
-/// Without a known item among them nothing can be taken, and the answer tells of no removal.
 pub async fn lock_stock_and_memory(
     connection: &mut PgConnection,
     item_ids: &[String],
-) -> Result<(BTreeMap<String, Level>, Uuid), sqlx::Error> {
-    let rows = sqlx::query!(
-        r#"select item_id, on_hand, reserved,
+) -> Result<Locked, sqlx::Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"select item_id, on_hand, reserved, ctid::text as "place!",
                   (select removed_below from retention) as "removed_below!"
            from stock
            where item_id = any($1)
@@ -62,10 +74,50 @@ pub async fn lock_stock_and_memory(
     )
     .fetch_all(connection)
     .await?;
-    let removed_below = rows.first().map(|row| row.removed_below).unwrap_or_default();
-    let levels =
-        rows.into_iter().map(|r| (r.item_id, Level { on_hand: r.on_hand, reserved: r.reserved }));
-    Ok((levels.collect(), removed_below))
+    Ok(Locked::from(rows))
+}
+
+/// The same without a look at the index. An item that is not at its place any more, or that somebody is just
+/// changing, is missing from the answer.
+pub async fn lock_stock_at(
+    connection: &mut PgConnection,
+    item_ids: &[String],
+    places: &[String],
+) -> Result<Locked, sqlx::Error> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"select item_id, on_hand, reserved, ctid::text as "place!",
+                  (select removed_below from retention) as "removed_below!"
+           from stock
+           where ctid = any($2::text[]::tid[]) and item_id = any($1)
+           order by item_id
+           for no key update of stock"#,
+        item_ids,
+        places,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(Locked::from(rows))
+}
+
+struct Row {
+    item_id: String,
+    on_hand: i64,
+    reserved: i64,
+    place: String,
+    removed_below: Uuid,
+}
+
+impl From<Vec<Row>> for Locked {
+    fn from(rows: Vec<Row>) -> Self {
+        let mut locked = Self::default();
+        for Row { item_id, on_hand, reserved, place, removed_below } in rows {
+            locked.levels.insert(item_id.clone(), Level { on_hand, reserved });
+            locked.places.insert(item_id, place);
+            locked.removed_below = removed_below;
+        }
+        locked
+    }
 }
 
 /// Makes an item with this much stock; false when it exists already.

@@ -1,13 +1,17 @@
 //! Batches against a real Postgres: what the pure part cannot show, which is who meets whom.
 
-use schema_inventory::apply::apply_batch;
+use std::time::Duration;
+
+use schema_inventory::apply::{Applied, Unapplied, apply_batch, apply_batch_at};
 use schema_inventory::audit::find_imbalances;
+use schema_inventory::places::Places;
 use schema_inventory::stock::{find_item, insert_item};
 use schema_inventory::testing::fresh_inventory;
 use schema_inventory::transactions::insert_adjustment;
 use schema_inventory::{Answer, Command, Line, Rejection, Reserve, Shortage, State};
 use schema_pg::Db;
 use schema_pg::testing::TestDb;
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 const HELD: Answer = Answer::Done(State::Held);
@@ -185,4 +189,87 @@ async fn never_oversells_a_hot_item() {
     assert_eq!(held, 50);
     assert_eq!(world.reserved("ps5").await, 50);
     world.assert_clean_slate().await;
+}
+
+/// Places that are used whatever the index would take.
+fn used_places() -> Places {
+    let places = Places::default();
+    places.looked_up(1, Duration::from_hours(1));
+    places
+}
+
+async fn apply_at(world: &World, places: &Places, command: Command) -> Result<Applied, Unapplied> {
+    let known = places.clone();
+    let applied = world.0.db.transaction(move |c| {
+        Box::pin(async move { apply_batch_at(c, &[command], Some(&known)).await })
+    });
+    let applied = applied.await?;
+    places.learn(applied.places.clone());
+    // as it is while somebody holds a snapshot
+    places.looked_up(1, Duration::from_hours(1));
+    Ok(applied)
+}
+
+#[tokio::test]
+async fn an_item_is_found_at_its_place_from_batch_to_batch() {
+    let world = World::with_stock(&[("ps5", 100), ("pad", 100)]).await;
+    let places = used_places();
+    for round in 1..=30 {
+        let lines = &[("ps5", 1), ("pad", 2)];
+        let applied = apply_at(&world, &places, reserve(Uuid::now_v7(), 1, lines)).await;
+        assert_eq!(applied.expect("nobody else changes them").answers, [HELD]);
+        let known = places.of(&["ps5".to_owned(), "pad".to_owned()]);
+        assert!(known.is_some(), "round {round}");
+    }
+    assert_eq!((world.reserved("ps5").await, world.reserved("pad").await), (30, 60));
+    world.assert_clean_slate().await;
+}
+
+#[tokio::test]
+async fn a_batch_that_does_not_find_an_item_at_its_place_leaves_nothing_behind() {
+    let world = World::with_stock(&[("ps5", 2), ("pad", 2)]).await;
+    let places = used_places();
+    let both = &[("ps5", 1), ("pad", 1)];
+    apply_at(&world, &places, reserve(Uuid::now_v7(), 1, both)).await.expect("by the index");
+    // somebody else takes the last one, and the place is not the item's any more
+    world.apply(vec![reserve(Uuid::now_v7(), 1, &[("ps5", 1)])]).await;
+    let late = Uuid::now_v7();
+    let missed = apply_at(&world, &places, reserve(late, 1, both)).await;
+    assert!(matches!(missed, Err(Unapplied::Moved)), "{missed:?}");
+    places.missed();
+    let applied = apply_at(&world, &places, reserve(late, 1, both)).await.expect("by the index");
+    assert_eq!(applied.answers, [short("ps5", 1, 0)], "it was as if it had come now");
+    assert_eq!((world.reserved("ps5").await, world.reserved("pad").await), (2, 1));
+    world.assert_clean_slate().await;
+}
+
+#[tokio::test]
+async fn an_item_that_somebody_is_changing_is_waited_for_and_not_found_at_its_old_place() {
+    let world = World::with_stock(&[("ps5", 2)]).await;
+    let places = used_places();
+    apply_at(&world, &places, reserve(Uuid::now_v7(), 1, &[("ps5", 1)]))
+        .await
+        .expect("by the index");
+    let (mut other, mut asking) = (
+        PgConnection::connect(&world.0.url).await.expect("connected"),
+        PgConnection::connect(&world.0.url).await.expect("connected"),
+    );
+    sqlx::raw_sql("begin; update stock set on_hand = 1").execute(&mut other).await.expect("begun");
+    let late = apply_at(&world, &places, reserve(Uuid::now_v7(), 1, &[("ps5", 1)]));
+    let commit = async {
+        until_somebody_waits(&mut asking).await;
+        sqlx::raw_sql("commit").execute(&mut other).await.expect("committed");
+    };
+    let (late, ()) = tokio::join!(late, commit);
+    assert!(matches!(late, Err(Unapplied::Moved)), "{late:?}");
+    assert_eq!(world.reserved("ps5").await, 1);
+}
+
+async fn until_somebody_waits(connection: &mut PgConnection) {
+    let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut *connection).await.expect("asked")
+        == 0
+    {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }

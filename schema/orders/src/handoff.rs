@@ -6,14 +6,14 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::orders::{Insertion, NewOrder};
+use crate::orders::{Created, NewOrder};
 
 /// Claims of these orders what it can: sets [`NewOrder::first_move`].
 pub type TakeNew = dyn Fn(&mut [NewOrder]) -> Option<Taken> + Send + Sync;
 
-/// Told what became of the orders, in their order, once they are committed. Dropped untold: the insert
-/// failed, or whether it was committed is unknown.
-pub type Taken = Box<dyn FnOnce(&[Insertion]) + Send>;
+/// Told which orders were written, once they are committed. Dropped untold: the insert failed, or whether it
+/// was committed is unknown.
+pub type Taken = Box<dyn FnOnce(&Created) + Send>;
 
 /// The place where a relay offers to take orders. Cheap to clone.
 #[derive(Clone, Default)]

@@ -71,7 +71,7 @@ impl Default for Hints {
     }
 }
 
-/// Tells other processes, when this transaction commits. One call per batch, never per order:
+/// Tells other processes, when this statement or its transaction commits. One call per batch, never per order:
 /// notifying transactions commit one after the other.
 pub async fn notify(connection: &mut PgConnection, channel: &str) -> sqlx::Result<()> {
     sqlx::query!("select pg_notify($1, '')", channel).execute(connection).await?;

@@ -1,5 +1,6 @@
 //! Table `idempotency_keys`: which order a tenant's key belongs to.
 
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -14,6 +15,8 @@ pub struct StoredKey {
     pub fingerprint: Vec<u8>,
     /// The order it made.
     pub order_id: Uuid,
+    /// When it made it.
+    pub created_at: DateTime<Utc>,
 }
 
 /// The stored keys among these `(tenant, key)` pairs, which are given as two slices of one length.
@@ -24,7 +27,7 @@ pub async fn find_keys(
 ) -> sqlx::Result<Vec<StoredKey>> {
     sqlx::query_as!(
         StoredKey,
-        "select tenant, key, fingerprint, order_id
+        "select tenant, key, fingerprint, order_id, created_at
          from idempotency_keys
          join unnest($1::text[], $2::text[]) as wanted (tenant, key) using (tenant, key)",
         tenants,

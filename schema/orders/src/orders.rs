@@ -2,7 +2,7 @@
 
 mod list;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 pub use list::{OrderFilter, OrderPage, SCAN_MAX, list_orders};
 
-use crate::idempotency_keys;
+use crate::idempotency_keys::{self, StoredKey};
 use crate::sagas::{Move, OutboxChange};
 
 /// One line of an order.
@@ -110,45 +110,87 @@ pub struct OrderRow {
     pub updated_at: DateTime<Utc>,
 }
 
-/// Writes a batch of orders, each with key, saga, first step and outbox message, in one statement.
-/// The answers stand in the order of the input. A key that is taken takes nothing else with it.
+/// [`insert_new`], and what the keys that were taken stand for, in the order of the input.
 pub async fn insert_orders(
     connection: &mut PgConnection,
     orders: &[NewOrder],
 ) -> sqlx::Result<Vec<Insertion>> {
-    let created = insert_unless_key_taken(connection, orders).await?;
-    let taken: Vec<&NewOrder> = orders.iter().filter(|o| !created.contains_key(&o.id)).collect();
-    let mut earlier = HashMap::new();
-    if !taken.is_empty() {
-        let tenants: Vec<String> = taken.iter().map(|o| o.tenant.clone()).collect();
-        let keys: Vec<String> = taken.iter().map(|o| o.key.clone()).collect();
-        for stored in idempotency_keys::find_keys(connection, &tenants, &keys).await? {
-            let of = (stored.tenant, stored.key);
-            earlier.insert(of, (stored.fingerprint, stored.order_id));
-        }
-    }
-    orders
-        .iter()
-        .map(|order| {
-            if let Some(created_at) = created.get(&order.id) {
-                return Ok(Insertion::Created { created_at: *created_at });
-            }
-            match earlier.get(&(order.tenant.clone(), order.key.clone())) {
-                Some((fingerprint, order_id)) if fingerprint == &order.fingerprint => {
-                    Ok(Insertion::Replayed { order_id: *order_id })
-                }
-                Some(_) => Ok(Insertion::KeyReused),
-                // The key was taken when we inserted and gone when we looked: retention removed it.
-                None => Err(sqlx::Error::RowNotFound),
-            }
-        })
-        .collect()
+    let created = insert_new(connection, orders).await?;
+    let taken = created.taken(orders);
+    let earlier = if taken.is_empty() {
+        Earlier::default()
+    } else {
+        find_earlier(connection, &taken).await?
+    };
+    let insertions = created.insertions(orders, &earlier).into_iter();
+    insertions.map(|known| known.ok_or(sqlx::Error::RowNotFound)).collect()
 }
 
-async fn insert_unless_key_taken(
+/// Which orders of a batch were written, and when by the database's clock.
+#[derive(Debug, Default)]
+pub struct Created(HashMap<Uuid, DateTime<Utc>>);
+
+/// What keys that were used before stand for.
+#[derive(Debug, Default)]
+pub struct Earlier(HashMap<TenantKey, StoredKey>);
+
+/// A key, and whose it is.
+pub type TenantKey = (String, String);
+
+impl Created {
+    /// When this order was written; `None`: it was not, its key was taken.
+    pub fn at(&self, order_id: Uuid) -> Option<DateTime<Utc>> {
+        self.0.get(&order_id).copied()
+    }
+
+    /// After an insert that got no answer and was sent again: what the first one wrote is among the earlier ones.
+    pub fn adopt(&mut self, orders: &[NewOrder], earlier: &Earlier) {
+        let ours: HashSet<Uuid> = orders.iter().map(|order| order.id).collect();
+        let written = earlier.0.values().filter(|stored| ours.contains(&stored.order_id));
+        self.0.extend(written.map(|stored| (stored.order_id, stored.created_at)));
+    }
+
+    /// The keys of the orders that were not written, because they were taken.
+    pub fn taken(&self, orders: &[NewOrder]) -> Vec<TenantKey> {
+        let taken = orders.iter().filter(|order| !self.0.contains_key(&order.id));
+        taken.map(|order| (order.tenant.clone(), order.key.clone())).collect()
+    }
+
+    /// What became of each order. `None`: its key was taken when we inserted, and is not among the earlier ones
+    /// (retention removed it in between, or they could not be read).
+    pub fn insertions(&self, orders: &[NewOrder], earlier: &Earlier) -> Vec<Option<Insertion>> {
+        let became = |order: &NewOrder| {
+            if let Some(created_at) = self.at(order.id) {
+                return Some(Insertion::Created { created_at });
+            }
+            let stored = earlier.0.get(&(order.tenant.clone(), order.key.clone()))?;
+            Some(if stored.fingerprint == order.fingerprint {
+                Insertion::Replayed { order_id: stored.order_id }
+            } else {
+                Insertion::KeyReused
+            })
+        };
+        orders.iter().map(became).collect()
+    }
+}
+
+/// What these keys stand for.
+pub async fn find_earlier(
+    connection: &mut PgConnection,
+    taken: &[TenantKey],
+) -> sqlx::Result<Earlier> {
+    let (tenants, keys): (Vec<String>, Vec<String>) = taken.iter().cloned().unzip();
+    let stored = idempotency_keys::find_keys(connection, &tenants, &keys).await?;
+    let by_key = |stored: StoredKey| ((stored.tenant.clone(), stored.key.clone()), stored);
+    Ok(Earlier(stored.into_iter().map(by_key).collect()))
+}
+
+/// Writes a batch of orders, each with key, saga, first step and outbox message, in one statement, which may
+/// commit by itself. A key that is taken takes nothing else with it.
+pub async fn insert_new(
     connection: &mut PgConnection,
     orders: &[NewOrder],
-) -> sqlx::Result<HashMap<Uuid, DateTime<Utc>>> {
+) -> sqlx::Result<Created> {
     let ids: Vec<Uuid> = orders.iter().map(|o| o.id).collect();
     let reservation_ids: Vec<Uuid> = orders.iter().map(|o| o.reservation_id).collect();
     let tenants: Vec<&str> = orders.iter().map(|o| o.tenant.as_str()).collect();
@@ -223,7 +265,7 @@ async fn insert_unless_key_taken(
     )
     .fetch_all(connection)
     .await?;
-    Ok(created.into_iter().map(|row| (row.order_id, row.created_at)).collect())
+    Ok(Created(created.into_iter().map(|row| (row.order_id, row.created_at)).collect()))
 }
 
 /// One order; a tenant sees only its own, `None` sees all.

@@ -163,11 +163,12 @@ pub async fn lock_due(connection: &mut PgConnection, limit: i64) -> sqlx::Result
 
 /// Locks up to `limit` messages whose owner's heartbeat is older than `stale_ms`, or from the future, or who
 /// has gone.
-/// `crashes_min..=crashes_max` tells suspects, which are driven one at a time, from the innocent.
+/// `crashes_min..=crashes_max` tells suspects, which are driven one at a time, from the innocent. Only above `floor`.
 pub async fn lock_orphaned(
     connection: &mut PgConnection,
     stale_ms: i64,
     crashes: std::ops::RangeInclusive<i16>,
+    floor: Uuid,
     limit: i64,
 ) -> sqlx::Result<Vec<ClaimedSaga>> {
     let rows = sqlx::query_as!(
@@ -182,7 +183,8 @@ pub async fn lock_orphaned(
         from outbox
         join sagas on sagas.order_id = outbox.order_id
         join orders on orders.id = outbox.order_id
-        where owner is not null
+        where outbox.order_id > $6
+            and owner is not null
             and not exists (
                 select
                 from relays
@@ -201,6 +203,7 @@ pub async fn lock_orphaned(
         *crashes.end(),
         limit,
         &KNOWN_STATES as _,
+        floor,
     )
     .fetch_all(connection)
     .await?;
@@ -208,11 +211,12 @@ pub async fn lock_orphaned(
 }
 
 /// Locks the messages that `relay` owns and does not know of: a claim whose commit got no answer, or
-/// a task that died. `in_flight` is what it does know of.
+/// a task that died. `in_flight` is what it does know of. Only above `floor`.
 pub async fn lock_lost(
     connection: &mut PgConnection,
     relay: i64,
     in_flight: &[Uuid],
+    floor: Uuid,
     limit: i64,
 ) -> sqlx::Result<Vec<ClaimedSaga>> {
     let rows = sqlx::query_as!(
@@ -227,7 +231,10 @@ pub async fn lock_lost(
         from outbox
         join sagas on sagas.order_id = outbox.order_id
         join orders on orders.id = outbox.order_id
-        where owner = $1 and outbox.order_id <> all($2) and state = any($4)
+        where outbox.order_id > $5
+            and owner = $1
+            and outbox.order_id <> all($2)
+            and state = any($4)
         order by outbox.order_id
         limit $3
         for no key update of outbox, sagas skip locked
@@ -236,10 +243,21 @@ pub async fn lock_lost(
         in_flight,
         limit,
         &KNOWN_STATES as _,
+        floor,
     )
     .fetch_all(connection)
     .await?;
     Ok(known(rows))
+}
+
+/// The first message that does not wait for a time. It passes everything that was removed and that somebody's
+/// snapshot still sees, so this may take long.
+pub async fn find_first(connection: &mut PgConnection) -> sqlx::Result<Option<Uuid>> {
+    sqlx::query_scalar!(
+        "select order_id from outbox where run_at is null order by order_id limit 1"
+    )
+    .fetch_optional(connection)
+    .await
 }
 
 /// Makes due what waits although its saga has moved in the future: the server's clock has gone back since,

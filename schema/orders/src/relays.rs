@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::breaker_orders::{Heard, INVENTORY};
 
@@ -38,11 +39,12 @@ pub struct Beat {
 }
 
 /// Renews the heartbeat and looks at the others', at the work list and at staff's newest order for the
-/// breaker: the one statement of an idle relay.
+/// breaker: the one statement of an idle relay. Of the work list it sees what is above `floor`, and what waits.
 pub async fn beat(
     connection: &mut PgConnection,
     relay: i64,
     stale_ms: i64,
+    floor: Uuid,
 ) -> sqlx::Result<(Beat, Option<Heard>)> {
     let row = sqlx::query!(
         r#"
@@ -63,9 +65,11 @@ pub async fn beat(
                         and now() + $2 * interval '1 millisecond'
             ) as "others_stale!",
             exists (
-                select from outbox where owner is null and run_at is null
+                select from outbox where order_id > $4 and owner is null and run_at is null
             ) as "fresh_work!",
-            exists (select from outbox where owner is not null) as "any_held!",
+            exists (
+                select from outbox where order_id > $4 and owner is not null
+            ) as "any_held!",
             (
                 select extract(epoch from min(run_at) - now()) * 1000
                 from outbox
@@ -78,6 +82,7 @@ pub async fn beat(
         relay,
         stale_ms as f64,
         INVENTORY,
+        floor,
     )
     .fetch_one(connection)
     .await?;

@@ -1,7 +1,8 @@
 //! Group commit: concurrent requests share one flush, each still gets its own answer.
 //!
-//! There is no timer. A batch is what gathered while the flushes before it ran: an idle system
-//! flushes a lone request at once, a busy one fills its batches by itself. Requests keep the order
+//! A batch is what gathered while the flushes before it ran: an idle system flushes a lone request at
+//! once, a busy one fills its batches by itself. Where each flush costs much besides its rows, a pace
+//! keeps a half-busy system from making many small ones. Requests keep the order
 //! they came in, within a batch and from batch to batch (flushes may overlap up to `flushes_max`).
 //!
 //! A request that was taken in is flushed even when its caller has gone. A flush that panics or
@@ -9,9 +10,11 @@
 //! written is unknown, and asking again with the same key finds out. The batcher lives on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
 use tracing::Instrument;
 
 /// The bounds of one batcher.
@@ -21,6 +24,9 @@ pub struct BatchConfig {
     pub name: &'static str,
     /// Requests per flush at most.
     pub rows_max: usize,
+    /// Least time from the beginning of one flush to that of the next, in whole milliseconds; zero: none.
+    /// Who comes later than that after a flush is not kept waiting.
+    pub pace: Duration,
     /// Flushes running at the same time at most. One keeps strict order between batches.
     pub flushes_max: usize,
     /// Requests waiting at most; more are refused as [`BatchError::Overloaded`].
@@ -90,11 +96,15 @@ async fn gather<Req: Send + 'static, Res: Send + 'static>(
     flush: Flush<Req, Res>,
 ) {
     let slots = Arc::new(Semaphore::new(config.flushes_max));
+    let mut next_at = Instant::now();
     loop {
         let slot = slots.clone().acquire_owned().await.expect("the semaphore is never closed");
         let mut batch = Vec::new();
         if waiting.recv_many(&mut batch, config.rows_max).await == 0 {
             return; // the last clone has gone, and all of its requests are flushed
+        }
+        if Instant::now() < next_at {
+            sleep_until(next_at).await;
         }
         // Callers that became ready together run now, and join this batch instead of the next.
         tokio::task::yield_now().await;
@@ -104,6 +114,7 @@ async fn gather<Req: Send + 'static, Res: Send + 'static>(
                 Err(_) => break,
             }
         }
+        next_at = Instant::now() + config.pace;
         let full = std::mem::take(&mut batch);
         let span =
             tracing::info_span!(parent: None, "flush", batcher = config.name, rows = full.len());

@@ -1,6 +1,7 @@
 //! What to do about a database error: the SQLSTATE policy, in one place.
 
 use std::error::Error as StdError;
+use std::io;
 
 use sqlx::error::ErrorKind;
 
@@ -49,6 +50,23 @@ pub fn classify(error: &sqlx::Error) -> Class {
 /// True when the work may have been committed although it is reported as failed.
 pub fn is_commit_unknown(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::AnyDriverError(e) if e.is::<CommitUnknown>())
+}
+
+/// True when the connection was lost: whether a statement that was under way was executed is unknown. Not a
+/// server that has fallen silent, which would not answer the next one either.
+pub fn is_connection_lost(error: &sqlx::Error) -> bool {
+    use sqlx::Error as E;
+    match error {
+        E::Io(error) => error.kind() != io::ErrorKind::TimedOut,
+        E::Protocol(_) => true,
+        E::Database(error) => {
+            error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08"))
+        }
+        E::AnyDriverError(error) => {
+            error.downcast_ref().is_some_and(|CommitUnknown(inner)| is_connection_lost(inner))
+        }
+        _ => false,
+    }
 }
 
 /// True for 23505 on the named constraint.

@@ -19,14 +19,14 @@ use tracing::Instrument;
 use crate::classify::commit_error;
 use crate::connect::{self, ConnectError, PoolConfig};
 use crate::failpoint::{Moment, Site, strike};
-use crate::silence::{Heard, Patience, give_back};
+use crate::silence::{Patience, give_back};
 use crate::{Class, classify};
 
 /// A pool with rules. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Db {
-    pool: PgPool,
-    patience: Patience,
+    pub(crate) pool: PgPool,
+    pub(crate) patience: Patience,
 }
 
 impl Db {
@@ -60,10 +60,17 @@ impl Db {
         E: From<sqlx::Error> + Send + 'static,
     {
         let db = self.clone();
-        shielded(async move { db.transact(work).await }).await
+        let (value, connection) = shielded(async move { db.transact_on(None, work).await }).await?;
+        give_back(connection);
+        Ok(value)
     }
 
-    async fn transact<T, E, F>(&self, mut work: F) -> Result<T, E>
+    /// One transaction, on `first` or on a connection of the pool, which is handed on after a commit.
+    pub(crate) async fn transact_on<T, E, F>(
+        &self,
+        mut first: Option<PoolConnection<Postgres>>,
+        mut work: F,
+    ) -> Result<(T, PoolConnection<Postgres>), E>
     where
         F: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
         T: Send + 'static,
@@ -71,24 +78,37 @@ impl Db {
     {
         let mut tries_left = self.pool.options().get_max_connections();
         loop {
-            let connection = self.pool.acquire().await?;
+            let connection = match first.take() {
+                Some(kept) => kept,
+                None => self.pool.acquire().await?,
+            };
             let is_committing = Arc::new(AtomicBool::new(false));
             let told = Arc::clone(&is_committing);
-            let act = self.patience.hear(connection, |c| begin_and_commit(c, work, told));
-            match act.await {
-                Heard::Answer(Ok(result)) => return result,
+            let act = self.patience.keep(connection, |c| begin_and_commit(c, work, told)).await;
+            let (connection, ended) = match act {
+                Ok(ended) => ended,
+                Err(silence) if is_committing.load(Relaxed) => {
+                    return Err(commit_error(silence).into());
+                }
+                Err(silence) => return Err(silence.into()),
+            };
+            match ended {
+                Ok(Ok(value)) => return Ok((value, connection)),
+                Ok(Err(error)) => {
+                    give_back(connection);
+                    return Err(error);
+                }
                 // Nothing has been executed yet, so trying the next connection is safe: a restarted
                 // server kills all that are idle at once.
-                Heard::Answer(Err((dead, again)))
-                    if tries_left > 0 && is_dead_connection(&dead) =>
-                {
+                Err((dead, again)) if tries_left > 0 && is_dead_connection(&dead) => {
+                    give_back(connection);
                     tries_left -= 1;
                     work = again;
                 }
-                Heard::Silence(error) if is_committing.load(Relaxed) => {
-                    return Err(commit_error(error).into());
+                Err((error, _)) => {
+                    give_back(connection);
+                    return Err(error.into());
                 }
-                Heard::Answer(Err((error, _))) | Heard::Silence(error) => return Err(error.into()),
             }
         }
     }
@@ -102,14 +122,7 @@ impl Db {
         E: From<sqlx::Error> + Send + 'static,
     {
         strike(site, Moment::Before).await?;
-        let written = self.transaction(move |connection| {
-            Box::pin(async move {
-                let value = work(connection).await?;
-                strike(site, Moment::Within).await?;
-                Ok::<_, E>(value)
-            })
-        });
-        let value = written.await?;
+        let value = self.transaction(then_strike(site, work)).await?;
         strike(site, Moment::After).await.map_err(commit_error)?;
         Ok(value)
     }
@@ -137,15 +150,14 @@ impl Db {
         let db = self.clone();
         shielded(async move {
             let connection = db.live_connection().await?;
-            match db.patience.hear(connection, work).await {
-                Heard::Answer(result) => result,
-                Heard::Silence(error) => Err(error.into()),
-            }
+            let (connection, result) = db.patience.keep(connection, work).await?;
+            give_back(connection);
+            result
         })
         .await
     }
 
-    async fn live_connection(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+    pub(crate) async fn live_connection(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
         let mut tries_left = self.pool.options().get_max_connections();
         loop {
             let connection = self.pool.acquire().await?;
@@ -159,60 +171,35 @@ impl Db {
         }
     }
 
-    /// A connection to keep, for single statements that come again and again.
-    pub fn keep(&self) -> Kept {
-        Kept { db: self.clone(), connection: None }
-    }
-
     /// The pool itself: for `PgListener` and migrations only.
     pub fn pool(&self) -> &PgPool {
         &self.pool
     }
 }
 
-/// A connection that is kept, and so needs neither the ping nor the guard that each [`Db::read`] costs:
-/// nobody else uses it, and no transaction is ever begun on it. After an error it goes back through the
-/// guard, and the next statement gets a fresh one.
-#[derive(Debug)]
-pub struct Kept {
-    db: Db,
-    connection: Option<PoolConnection<Postgres>>,
-}
-
-impl Kept {
-    /// Runs `work` as [`Db::write_one`] does.
-    pub async fn write_one<T, E, F>(&mut self, site: Site, work: F) -> Result<T, E>
-    where
-        F: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
-        T: Send + 'static,
-        E: From<sqlx::Error> + Send + 'static,
-    {
-        strike(site, Moment::Before).await?;
-        let db = self.db.clone();
-        // Given away for as long as the work takes: a caller that goes away leaves nothing half read here.
-        let kept = self.connection.take();
-        let (value, connection) = shielded(async move {
-            let connection = match kept {
-                Some(kept) => kept,
-                None => db.live_connection().await?,
-            };
-            match db.patience.keep(connection, work).await? {
-                (connection, Ok(value)) => Ok((value, connection)),
-                (connection, Err(error)) => {
-                    give_back(connection);
-                    Err(error)
-                }
-            }
+/// `work`, and the failpoint before its commit.
+pub(crate) fn then_strike<T, E, F>(
+    site: Site,
+    work: F,
+) -> impl for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static
+where
+    F: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
+    T: Send + 'static,
+    E: From<sqlx::Error> + Send + 'static,
+{
+    move |connection| {
+        Box::pin(async move {
+            let value = work(connection).await?;
+            strike(site, Moment::Within).await?;
+            Ok(value)
         })
-        .await?;
-        self.connection = Some(connection);
-        strike(site, Moment::After).await.map_err(commit_error)?;
-        Ok(value)
     }
 }
 
 /// Runs `work` in its own task and waits for it.
-async fn shielded<T, E>(work: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
+pub(crate) async fn shielded<T, E>(
+    work: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<T, E>
 where
     T: Send + 'static,
     E: From<sqlx::Error> + Send + 'static,

@@ -13,6 +13,7 @@ mod db;
 mod durability;
 pub mod failpoint;
 mod held_snapshot;
+mod kept;
 pub mod known_bad;
 mod migrate;
 pub mod retention;
@@ -23,13 +24,15 @@ mod vitals;
 
 pub use batcher::{BatchConfig, BatchError, Batcher};
 pub use classify::{
-    Class, CommitUnknown, classify, is_commit_unknown, is_lock_timeout, is_unique_violation,
+    Class, CommitUnknown, classify, is_commit_unknown, is_connection_lost, is_lock_timeout,
+    is_unique_violation,
 };
 pub use connect::{ConnectError, Plans, PoolConfig};
-pub use db::{Db, Kept};
+pub use db::Db;
 pub use durability::{DurabilityError, check_durability};
 pub use futures_util::future::BoxFuture;
 pub use held_snapshot::HeldSnapshot;
+pub use kept::{Kept, Lanes};
 pub use migrate::{MigrateError, is_migrated, migrate};
 /// What a unit of work gets. Crates without SQL of their own hand it on by this name.
 pub use sqlx::PgConnection as DbConnection;

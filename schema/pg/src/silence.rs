@@ -29,14 +29,6 @@ pub(crate) struct Patience {
     silent_at: Arc<Mutex<Option<Instant>>>,
 }
 
-/// What came of a unit of work.
-pub(crate) enum Heard<T> {
-    /// The server answered all of it, well or not.
-    Answer(T),
-    /// It fell silent on the way.
-    Silence(sqlx::Error),
-}
-
 impl Patience {
     pub(crate) fn new(statement_timeout_ms: u32) -> Self {
         let longest = STATEMENTS * Duration::from_millis(statement_timeout_ms.into());
@@ -44,22 +36,7 @@ impl Patience {
         Self { longest, silent_at: Arc::default() }
     }
 
-    /// Does `work`, and gives the connection back; or gives it up.
-    pub(crate) async fn hear<T>(
-        &self,
-        connection: PoolConnection<Postgres>,
-        work: impl FnOnce(&mut PgConnection) -> BoxFuture<'_, T>,
-    ) -> Heard<T> {
-        match self.keep(connection, work).await {
-            Ok((connection, answer)) => {
-                give_back(connection);
-                Heard::Answer(answer)
-            }
-            Err(error) => Heard::Silence(error),
-        }
-    }
-
-    /// The same, and answers the connection with it.
+    /// Does `work`, and answers the connection with what came of it; or gives the connection up.
     pub(crate) async fn keep<T>(
         &self,
         mut connection: PoolConnection<Postgres>,

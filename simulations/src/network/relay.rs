@@ -126,10 +126,11 @@ impl Life {
             }
             if Instant::now() >= sweep_at {
                 sweep_at = Instant::now() + SWEEP_EVERY;
-                self.take(Source::Lost { in_flight: self.in_flight.clone() }).await;
+                self.take(Source::Lost { in_flight: self.in_flight.clone(), floor: Uuid::nil() })
+                    .await;
             }
             for who in [Orphans::Innocent, Orphans::Suspect] {
-                self.take(Source::Orphaned { stale_ms: STALE_MS, who }).await;
+                self.take(Source::Orphaned { stale_ms: STALE_MS, who, floor: Uuid::nil() }).await;
             }
             self.take(Source::Due).await;
             self.take(Source::Fresh { floor: Uuid::nil() }).await;

@@ -54,8 +54,8 @@ async fn claims_look_up_by_index_whatever_the_statistics_say() {
                 Box::pin(async move {
                     let claimed = lock_fresh(c, Uuid::nil(), 100).await?.len();
                     lock_due(c, 100).await?;
-                    lock_orphaned(c, 1_000, 0..=1, 100).await?;
-                    lock_lost(c, 1, &[], 100).await?;
+                    lock_orphaned(c, 1_000, 0..=1, Uuid::nil(), 100).await?;
+                    lock_lost(c, 1, &[], Uuid::nil(), 100).await?;
                     Ok::<_, DbError>((claimed, whole_scans(c).await))
                 })
             })

@@ -6,8 +6,13 @@ use tokio::sync::Notify;
 
 use super::*;
 
-const CONFIG: BatchConfig =
-    BatchConfig { name: "test", rows_max: 100, flushes_max: 1, queue_max: 1_000 };
+const CONFIG: BatchConfig = BatchConfig {
+    name: "test",
+    rows_max: 100,
+    pace: Duration::ZERO,
+    flushes_max: 1,
+    queue_max: 1_000,
+};
 
 fn doubling(config: BatchConfig) -> Batcher<u32, u32> {
     Batcher::start(config, |rows| Box::pin(async move { rows.iter().map(|r| r * 2).collect() }))

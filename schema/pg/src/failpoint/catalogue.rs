@@ -15,7 +15,7 @@ pub enum Shape {
 
 /// Site, its name, its shape. What stands before the dot is the process that has it.
 const SITES: [(Site, &str, Shape); 20] = [
-    (Site::InsertOrders, "order-api.insert-orders", Shape::Transaction),
+    (Site::InsertOrders, "order-api.insert-orders", Shape::Statement),
     (Site::CancelOrder, "order-api.cancel-order", Shape::Transaction),
     (Site::ActOnSaga, "order-api.act-on-saga", Shape::Transaction),
     (Site::BeginBulk, "order-api.begin-bulk", Shape::Transaction),
@@ -25,7 +25,7 @@ const SITES: [(Site, &str, Shape); 20] = [
     (Site::JoinRelays, "relay.join-relays", Shape::Transaction),
     (Site::BeatRelay, "relay.beat-relay", Shape::Statement),
     (Site::ClaimSagas, "relay.claim-sagas", Shape::Transaction),
-    (Site::RecordOutcomes, "relay.record-outcomes", Shape::Transaction),
+    (Site::RecordOutcomes, "relay.record-outcomes", Shape::Statement),
     (Site::HandOver, "relay.hand-over", Shape::Transaction),
     (Site::LeaveRelays, "relay.leave-relays", Shape::Statement),
     (Site::RemoveSilent, "relay.remove-silent", Shape::Statement),

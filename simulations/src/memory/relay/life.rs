@@ -101,7 +101,11 @@ pub(crate) fn stop(world: &mut World, index: u16) {
 pub(crate) fn hand_over(world: &mut World, index: u16) {
     let member = world.relays[usize::from(index)].memory.member;
     let is_flawed = world.is(KnownBad::HandOverIsCertain);
-    let held = world.store.lock(member, &From::Lost { in_flight: InFlight::default() }, usize::MAX);
+    let held = world.store.lock(
+        member,
+        &From::Lost { in_flight: InFlight::default(), floor: Uuid::nil() },
+        usize::MAX,
+    );
     let orders: Vec<Uuid> = held.iter().map(|claimed| claimed.loaded.order_id).collect();
     let moves: Vec<Move> = held
         .iter()

@@ -62,11 +62,13 @@ pub(crate) fn look(world: &mut World, index: u16, stage: Stage) {
             if world.is(KnownBad::UnknownClaimForgotten) {
                 Ok(Stage::Orphans)
             } else {
-                take(world, index, &From::Lost { in_flight }, limit).map(|_| Stage::Orphans)
+                take(world, index, &From::Lost { in_flight, floor: Uuid::nil() }, limit)
+                    .map(|_| Stage::Orphans)
             }
         }
         Stage::Orphans => {
-            let source = From::Orphaned { stale_ms: STALE_MS, who: Orphans::Innocent };
+            let source =
+                From::Orphaned { stale_ms: STALE_MS, who: Orphans::Innocent, floor: Uuid::nil() };
             let limit = world.setting.claim_max;
             take(world, index, &source, limit)
                 .map(|found| if found < limit { Stage::Suspects } else { Stage::Orphans })
@@ -168,7 +170,7 @@ fn work(world: &mut World, index: u16) -> Stage {
 }
 
 fn suspects(world: &mut World, index: u16) -> Result<Stage, Unanswered> {
-    let source = From::Orphaned { stale_ms: STALE_MS, who: Orphans::Suspect };
+    let source = From::Orphaned { stale_ms: STALE_MS, who: Orphans::Suspect, floor: Uuid::nil() };
     let claimed = claim(world, index, &source, 1, Fate::Call)?;
     if claimed.locked > 0 {
         let now_ms = world.now_ms;

@@ -47,13 +47,13 @@ impl Store {
             Source::Due => {
                 message.owner.is_none() && message.run_at_ms.is_some_and(|at| at <= self.now_ms)
             }
-            Source::Orphaned { stale_ms, who } => {
+            Source::Orphaned { stale_ms, who, .. } => {
                 let is_suspect = row.saga.crashes >= SUSPECT_CRASHES;
                 message.owner.is_some_and(|owner| !self.is_alive(owner, *stale_ms))
                     && is_suspect == (*who == Orphans::Suspect)
                     && !self.is(KnownBad::NobodyTakesOver)
             }
-            Source::Lost { in_flight } => {
+            Source::Lost { in_flight, .. } => {
                 message.owner == Some(relay) && !in_flight.contains(&order_id)
             }
         }

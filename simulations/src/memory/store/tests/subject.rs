@@ -130,8 +130,8 @@ impl Subject {
             }
             From::Due => (lock_due(connection, limit).await, Source::Due),
             From::Lost => {
-                let source = Source::Lost { in_flight: InFlight::default() };
-                (lock_lost(connection, relay, &[], limit).await, source)
+                let source = Source::Lost { in_flight: InFlight::default(), floor: Uuid::nil() };
+                (lock_lost(connection, relay, &[], Uuid::nil(), limit).await, source)
             }
         };
         let mut locked = locked.expect("it is there");

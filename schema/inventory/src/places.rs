@@ -1,0 +1,160 @@
+//! Where stock rows were last seen: the shortcut past versions that nobody may remove yet.
+//!
+//! While somebody holds a snapshot, a stock row keeps every version it has had since. The index leads to the oldest,
+//! and a look-up walks from there to the newest: after minutes of load that is hundreds of versions for each item of
+//! each batch. Who wrote the newest version knows its place (`ctid`) and can go there at once. Only then: a look-up
+//! by the index also clears away the versions that may be removed, so from time to time it is tried again.
+//!
+//! A place is a hint and never believed: the row that is found there is the item's current one, or none is found.
+//! Then the batch is undone and done again by the index, and places are left alone for a while, longer each time:
+//! somebody else changes the same items, and places that were right when they were learned are wrong when they are
+//! used.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+/// Places remembered at most; beyond that all are forgotten, and learned again.
+const PLACES_MAX: usize = 100_000;
+/// A look-up by the index that takes longer has many versions to walk past.
+const NEAR: Duration = Duration::from_millis(1);
+const NEAR_PER_ITEM: Duration = Duration::from_micros(50);
+/// Such look-ups take at most this share of the time.
+const LOOK_UP_SHARE: u32 = 20;
+/// Batches without places after a miss: one at first, twice as many each time.
+const REST_MAX: u32 = 1_024;
+/// So many batches without a miss make up for all of them.
+const TRUSTED_AFTER: u32 = 256;
+
+/// What one process remembers. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Places(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    of: HashMap<String, String>,
+    /// Places are used until then.
+    far_until: Option<Instant>,
+    /// Batches that go without places from now on.
+    rest: u32,
+    next_rest: u32,
+    without_miss: u32,
+}
+
+impl Places {
+    /// Where these items are: if the way over the index is long, and all of them were seen before.
+    pub fn of(&self, items: &[String]) -> Option<Vec<String>> {
+        let mut known = self.lock();
+        if known.far_until.is_none_or(|until| Instant::now() >= until) {
+            return None;
+        }
+        if known.rest > 0 {
+            known.rest -= 1;
+            return None;
+        }
+        items.iter().map(|item| known.of.get(item).cloned()).collect()
+    }
+
+    /// So many items were looked up by the index, which took so long.
+    pub fn looked_up(&self, items: usize, took: Duration) {
+        let items = u32::try_from(items).unwrap_or(u32::MAX);
+        let is_far = took > NEAR + NEAR_PER_ITEM * items;
+        self.lock().far_until = is_far.then(|| Instant::now() + took * LOOK_UP_SHARE);
+    }
+
+    /// A batch is committed, and left its items here.
+    pub fn learn(&self, seen: HashMap<String, String>) {
+        let mut known = self.lock();
+        known.without_miss = known.without_miss.saturating_add(1);
+        if known.without_miss >= TRUSTED_AFTER {
+            known.next_rest = 0;
+        }
+        if known.of.len() + seen.len() > PLACES_MAX {
+            known.of.clear();
+        }
+        known.of.extend(seen);
+    }
+
+    /// An item was not where it was last seen.
+    pub fn missed(&self) {
+        let mut known = self.lock();
+        known.of.clear();
+        known.without_miss = 0;
+        known.next_rest = (known.next_rest * 2).clamp(1, REST_MAX);
+        known.rest = known.next_rest;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().expect("nothing panics under this lock")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Far for longer than a test takes.
+    const LONG: Duration = Duration::from_mins(1);
+
+    fn items(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn seen(name: &str, place: &str) -> HashMap<String, String> {
+        HashMap::from([(name.to_owned(), place.to_owned())])
+    }
+
+    #[test]
+    fn knows_where_all_items_were_seen_last_or_says_nothing() {
+        let places = Places::default();
+        places.looked_up(1, LONG);
+        assert_eq!(places.of(&items(&["a"])), None);
+        places.learn(seen("a", "(0,7)"));
+        assert_eq!(places.of(&items(&["a", "b"])), None);
+        places.learn(seen("b", "(0,8)"));
+        places.learn(seen("a", "(1,2)"));
+        assert_eq!(places.of(&items(&["a", "b"])), Some(items(&["(1,2)", "(0,8)"])));
+    }
+
+    #[test]
+    fn says_nothing_while_the_way_over_the_index_is_short() {
+        let places = Places::default();
+        places.learn(seen("a", "(0,7)"));
+        assert_eq!(places.of(&items(&["a"])), None);
+        places.looked_up(1, LONG);
+        assert!(places.of(&items(&["a"])).is_some());
+        places.looked_up(40, NEAR + NEAR_PER_ITEM * 40);
+        assert_eq!(places.of(&items(&["a"])), None);
+    }
+
+    #[test]
+    fn rests_after_a_miss_and_longer_after_the_next() {
+        let places = Places::default();
+        places.looked_up(1, LONG);
+        let rests = |places: &Places| {
+            places.learn(seen("a", "(0,7)"));
+            (0..).take_while(|_| places.of(&items(&["a"])).is_none()).count()
+        };
+        assert_eq!(rests(&places), 0);
+        let after_miss = (0..12).map(|_| {
+            places.missed();
+            rests(&places)
+        });
+        let after_miss: Vec<usize> = after_miss.collect();
+        assert_eq!(after_miss, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 1_024]);
+        for _ in 0..TRUSTED_AFTER {
+            places.learn(seen("a", "(0,7)"));
+        }
+        places.missed();
+        assert_eq!(rests(&places), 1, "it was right for long");
+    }
+
+    #[test]
+    fn what_it_remembers_is_bounded() {
+        let places = Places::default();
+        for number in 0..=PLACES_MAX {
+            places.learn(seen(&number.to_string(), "(0,1)"));
+        }
+        assert_eq!(places.lock().of.len(), 1);
+    }
+}
