@@ -54,7 +54,7 @@ pub async fn serve(config: Config, deps: Deps, listener: TcpListener, stop: Canc
 impl InventoryApi {
     /// Starts the tasks in the background. They end when the last handle is dropped.
     pub fn start(config: Config, deps: Deps) -> Arc<InventoryApi> {
-        let ledger = ledger_in(deps.db.clone());
+        let ledger = ledger_in(&deps.db);
         InventoryApi::over(ledger, config, deps)
     }
 

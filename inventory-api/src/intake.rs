@@ -68,7 +68,7 @@ pub type Ledger =
 pub(crate) struct Intake(Batcher<Asked, Outcome>);
 
 /// The ledger in Postgres.
-pub(crate) fn ledger_in(db: Db) -> Ledger {
+pub(crate) fn ledger_in(db: &Db) -> Ledger {
     let (lanes, places) = (db.lanes(), Places::default());
     Arc::new(move |commands| {
         let (lanes, places) = (lanes.clone(), places.clone());

@@ -1,7 +1,7 @@
 //! The order service: takes an order once, and tells what became of it.
 //!
 //! Nothing here decides how an order goes on: creating one commits order, key, saga, first step
-//! and outbox message together (`schema_orders::orders::insert_orders`), a relay does the rest, and
+//! and outbox message together (`schema_orders::orders::insert_new`), a relay does the rest, and
 //! this service waits a bounded time for what comes of it. Start at `routes`, then `create`.
 //!
 //! Staff looks into orders through `sagas`, behind the one door of `staff`.

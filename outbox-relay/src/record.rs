@@ -58,7 +58,7 @@ pub enum Reach {
 
 impl Recorder {
     /// Starts the batcher. `hints` gets what has settled, after it has been committed.
-    pub fn start(db: Db, hints: Hints, reach: Reach, stop: CancellationToken) -> Self {
+    pub fn start(db: &Db, hints: Hints, reach: Reach, stop: CancellationToken) -> Self {
         let lanes = db.lanes();
         let batcher = Batcher::start(BATCH, move |moves| {
             let (lanes, hints, stop) = (lanes.clone(), hints.clone(), stop.clone());

@@ -70,8 +70,7 @@ pub async fn serve(
     let staff_orders = relay.heed_staff().await;
     // Outcomes are still stored while the loop has stopped and calls in flight come back.
     let abandon = CancellationToken::new();
-    let recorder =
-        Recorder::start(relay.db.clone(), relay.hints.clone(), relay.reach, abandon.clone());
+    let recorder = Recorder::start(&relay.db, relay.hints.clone(), relay.reach, abandon.clone());
     let (seen, looks) = watch::channel(Seen::default());
     let tasks = TaskTracker::new();
     let mut beating = {
@@ -297,7 +296,7 @@ impl Work {
         let head = &self.relay.head;
         match first {
             Ok(first) => {
-                head.was_at(first, before(self.relay.in_flight.newest(), HEAD_LAG_MS), took)
+                head.was_at(first, before(self.relay.in_flight.newest(), HEAD_LAG_MS), took);
             }
             Err::<_, DbError>(error) => {
                 tracing::warn!(%error, "the beginning of the work list cannot be reached just now");

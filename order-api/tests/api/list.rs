@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use schema_orders::orders::{Insertion, SCAN_MAX, insert_orders};
+use schema_orders::orders::{Insertion, SCAN_MAX};
+use schema_orders::testing::insert_orders;
 use schema_pg::DbError;
 use serde_json::Value;
 use uuid::Uuid;

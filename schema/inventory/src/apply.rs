@@ -34,7 +34,7 @@ pub struct Applied {
     /// What moved, for the metrics.
     pub movements: Vec<Movement>,
     /// Where the rows of these items are, once this is committed.
-    pub places: HashMap<String, String>,
+    pub places: BTreeMap<String, String>,
 }
 
 /// Why a batch was not written.
@@ -79,7 +79,7 @@ pub async fn apply_batch_at(
     let mut before = outset(&first, &inserted, &known);
     let mut warehouse = Warehouse { rows: known, ..Warehouse::default() };
     let items = items_to_lock(commands, &inserted, &warehouse.rows);
-    let mut at = HashMap::new();
+    let mut at = BTreeMap::new();
     if !items.is_empty() {
         let locked = lock_stock(connection, &items, places).await?;
         (warehouse.stock, warehouse.removed_below) = (locked.levels, locked.removed_below);

@@ -1,6 +1,6 @@
 //! The one statement that moves stock for a batch of reservations.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -15,8 +15,8 @@ use crate::decide::{Kind, Movement};
 pub async fn write_movements(
     connection: &mut PgConnection,
     movements: &[Movement],
-    places: &HashMap<String, String>,
-) -> Result<HashMap<String, String>, sqlx::Error> {
+    places: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, sqlx::Error> {
     let reservation_ids: Vec<Uuid> = movements.iter().map(|m| m.reservation_id).collect();
     let items: Vec<&str> = movements.iter().map(|m| m.item_id.as_str()).collect();
     let kinds: Vec<&str> = movements.iter().map(|m| m.kind.as_str()).collect();
@@ -25,7 +25,7 @@ pub async fn write_movements(
     let found: Option<Vec<&str>> =
         items.iter().map(|item| places.get(*item).map(String::as_str)).collect();
     let found = found.ok_or_else(|| not_locked("an item that was not locked"))?;
-    let distinct = items.iter().collect::<std::collections::HashSet<_>>().len();
+    let distinct = items.iter().collect::<BTreeSet<_>>().len();
     let moved = sqlx::query!(
         r#"with moved as materialized (
              select *

@@ -1,6 +1,6 @@
 //! Table `stock`: how much of each item there is, and how much of it is promised.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -51,7 +51,7 @@ pub struct Locked {
     /// How much there is, by item. Unknown items are missing.
     pub levels: BTreeMap<String, Level>,
     /// Where the row is, by item (`ctid`).
-    pub places: HashMap<String, String>,
+    pub places: BTreeMap<String, String>,
     /// Reservations with an id below may have been removed. Without a known item nothing can be taken, and this
     /// tells of no removal.
     pub removed_below: Uuid,

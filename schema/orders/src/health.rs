@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::orders::{find_order, insert_orders};
+use crate::orders::{find_order, insert_new};
 use crate::outbox::{Depth, measure_depth};
 
 /// Reads the tables an answer is made of, and measures the work list.
@@ -15,7 +15,7 @@ pub async fn check_reads(connection: &mut PgConnection) -> sqlx::Result<Depth> {
 /// Runs the statement that takes orders, with no order in it, and writes a log record, so that the
 /// commit of this transaction has to reach the disk. It leaves no row behind.
 pub async fn check_writes(connection: &mut PgConnection) -> sqlx::Result<()> {
-    insert_orders(&mut *connection, &[]).await?;
+    insert_new(&mut *connection, &[]).await?;
     sqlx::query!(r#"select pg_logical_emit_message(true, 'valerix_health', '')::text as "lsn""#)
         .fetch_one(connection)
         .await?;

@@ -110,22 +110,6 @@ pub struct OrderRow {
     pub updated_at: DateTime<Utc>,
 }
 
-/// [`insert_new`], and what the keys that were taken stand for, in the order of the input.
-pub async fn insert_orders(
-    connection: &mut PgConnection,
-    orders: &[NewOrder],
-) -> sqlx::Result<Vec<Insertion>> {
-    let created = insert_new(connection, orders).await?;
-    let taken = created.taken(orders);
-    let earlier = if taken.is_empty() {
-        Earlier::default()
-    } else {
-        find_earlier(connection, &taken).await?
-    };
-    let insertions = created.insertions(orders, &earlier).into_iter();
-    insertions.map(|known| known.ok_or(sqlx::Error::RowNotFound)).collect()
-}
-
 /// Which orders of a batch were written, and when by the database's clock.
 #[derive(Debug, Default)]
 pub struct Created(HashMap<Uuid, DateTime<Utc>>);
@@ -289,3 +273,6 @@ pub async fn find_order(
     .fetch_optional(connection)
     .await
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,10 +7,11 @@ use schema_pg::testing::TestDb;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
-use sqlx::{PgPool, Postgres};
+use sqlx::{PgConnection, PgPool, Postgres};
 use uuid::Uuid;
 
 use crate::bulk::insert_finished_orders;
+use crate::orders::{Earlier, Insertion, NewOrder, find_earlier, insert_new};
 
 /// Looks at a session that is about to block.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
@@ -24,6 +25,22 @@ pub async fn fresh_database() -> TestDb {
 /// A database before its migrations.
 pub async fn empty_database() -> TestDb {
     schema_pg::testing::fresh_database("empty", &Migrator::DEFAULT).await
+}
+
+/// Writes orders, and tells what became of each as the order service does.
+pub async fn insert_orders(
+    connection: &mut PgConnection,
+    orders: &[NewOrder],
+) -> sqlx::Result<Vec<Insertion>> {
+    let created = insert_new(connection, orders).await?;
+    let taken = created.taken(orders);
+    let earlier = if taken.is_empty() {
+        Earlier::default()
+    } else {
+        find_earlier(connection, &taken).await?
+    };
+    let insertions = created.insertions(orders, &earlier).into_iter();
+    insertions.map(|known| known.ok_or(sqlx::Error::RowNotFound)).collect()
 }
 
 /// Waits until a session of this database waits for a lock.

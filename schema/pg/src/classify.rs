@@ -55,18 +55,15 @@ pub fn is_commit_unknown(error: &sqlx::Error) -> bool {
 /// True when the connection was lost: whether a statement that was under way was executed is unknown. Not a
 /// server that has fallen silent, which would not answer the next one either.
 pub fn is_connection_lost(error: &sqlx::Error) -> bool {
-    use sqlx::Error as E;
-    match error {
-        E::Io(error) => error.kind() != io::ErrorKind::TimedOut,
-        E::Protocol(_) => true,
-        E::Database(error) => {
-            error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08"))
-        }
-        E::AnyDriverError(error) => {
-            error.downcast_ref().is_some_and(|CommitUnknown(inner)| is_connection_lost(inner))
-        }
-        _ => false,
+    if let sqlx::Error::Io(error) = error {
+        return error.kind() != io::ErrorKind::TimedOut;
     }
+    if let sqlx::Error::AnyDriverError(error) = error {
+        return error.downcast_ref().is_some_and(|CommitUnknown(inner)| is_connection_lost(inner));
+    }
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    matches!(error, sqlx::Error::Protocol(_))
+        || code.is_some_and(|code| code.starts_with("57P") || code.starts_with("08"))
 }
 
 /// True for 23505 on the named constraint.

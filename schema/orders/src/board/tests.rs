@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::bulk::insert_finished_orders;
-use crate::orders::{Line, NewOrder, insert_orders};
+use crate::orders::{Line, NewOrder, insert_new};
 
 /// A silence that no test lasts for.
 const SILENT_MS: i64 = 60_000;
@@ -29,9 +29,7 @@ async fn take_orders(db: &Db, count: usize) -> Vec<Uuid> {
         })
         .collect();
     let ids = orders.iter().map(|order| order.id).collect();
-    db.transaction(move |c| Box::pin(async move { insert_orders(c, &orders).await }))
-        .await
-        .unwrap();
+    db.transaction(move |c| Box::pin(async move { insert_new(c, &orders).await })).await.unwrap();
     ids
 }
 

@@ -30,3 +30,19 @@ fn tells_an_unanswered_commit_from_other_errors() {
     assert!(is_commit_unknown(&unknown));
     assert_eq!(classify(&unknown), Class::Retry);
 }
+
+#[test]
+fn tells_a_lost_connection_from_a_silent_server_and_from_an_answer() {
+    let io = |kind: std::io::ErrorKind| sqlx::Error::Io(std::io::Error::from(kind));
+    for lost in [
+        io(std::io::ErrorKind::ConnectionReset),
+        commit_error(io(std::io::ErrorKind::BrokenPipe)),
+        sqlx::Error::Protocol("cut in the middle".to_owned()),
+    ] {
+        assert!(is_connection_lost(&lost), "{lost}");
+    }
+    let silent = io(std::io::ErrorKind::TimedOut);
+    for told in [silent, sqlx::Error::RowNotFound, sqlx::Error::PoolTimedOut] {
+        assert!(!is_connection_lost(&told), "{told}");
+    }
+}

@@ -7,8 +7,9 @@ use saga::{
 };
 use schema_inventory::apply::apply_batch;
 use schema_inventory::{Command, Line, Reserve, stock, transactions};
-use schema_orders::orders::{Insertion, NewOrder, insert_orders};
+use schema_orders::orders::{Insertion, NewOrder};
 use schema_orders::sagas::{Move, load_for_update, store_moves};
+use schema_orders::testing::insert_orders;
 use schema_pg::retention::{Terms, Turn};
 use schema_pg::testing::TestDb;
 use sqlx::{AssertSqlSafe, Executor};
