@@ -13,15 +13,18 @@ COPY edge/Cargo.toml edge/
 COPY order-api/Cargo.toml order-api/
 COPY inventory-api/Cargo.toml inventory-api/
 COPY outbox-relay/Cargo.toml outbox-relay/
-COPY simulations/Cargo.toml simulations/
+COPY simulations/checker/Cargo.toml simulations/checker/
+COPY simulations/tidy/Cargo.toml simulations/tidy/
+COPY simulations/trials/Cargo.toml simulations/trials/
+COPY simulations/worlds/Cargo.toml simulations/worlds/
 COPY valerix/Cargo.toml valerix/
-RUN for manifest in ./*/Cargo.toml ./schema/*/Cargo.toml; do \
+RUN for manifest in ./*/Cargo.toml ./schema/*/Cargo.toml ./simulations/*/Cargo.toml; do \
         mkdir -p "${manifest%Cargo.toml}src" && touch "${manifest%Cargo.toml}src/lib.rs"; \
     done \
     && echo 'fn main() {}' > valerix/src/main.rs \
     && rm valerix/src/lib.rs \
     && cargo build --locked --release \
-    && rm -rf ./*/src ./schema/*/src
+    && rm -rf ./*/src ./schema/*/src ./simulations/*/src
 COPY . .
 # The sources may be older than the empty crates that were just built.
 RUN find . -name '*.rs' -not -path './target/*' -exec touch {} + \

@@ -13,6 +13,9 @@ use crate::settings::Settings;
 /// What runs when nothing is said.
 const DEFAULT_COMMAND: &str = "up";
 
+const WITHOUT_PROCESSES: &str = "All of these need real processes or databases. The search of the protocol and the \
+    seeded worlds in memory are run from the sources: cargo worlds (docs/simulations.md).";
+
 /// Takes an order once, and finishes it, whatever breaks.
 ///
 /// Without a subcommand everything runs in one process on an embedded Postgres.
@@ -52,13 +55,13 @@ pub(crate) enum Command {
         shell: clap_complete::Shell,
     },
     /// Measure one workload on a stack of its own, and what its Postgres could do at most
-    Bench(Box<simulations::bench::Options>),
+    Bench(Box<trials::bench::Options>),
     /// Whether an inventory service of your own keeps the contract
-    ContractTest(simulations::contract::Options),
+    ContractTest(checker::contract::Options),
     /// Whether both databases agree about stock; 0: they do, 1: they do not, 2: nothing can be said
     Reconcile(Reconcile),
     /// Try to break it, and check that nothing was lost
-    #[command(subcommand)]
+    #[command(subcommand, after_help = WITHOUT_PROCESSES)]
     Simulate(Simulate),
 }
 
@@ -67,41 +70,9 @@ pub(crate) enum Simulate {
     /// The scenarios, and what each of them does
     List,
     /// Run one scenario against real processes
-    Run(Box<simulations::crash::Options>),
+    Run(Box<trials::crash::Options>),
     /// Hold the invariants against two databases, at work or at rest
     Check(Check),
-    /// Search every interleaving of the protocol, and look for every planted flaw
-    Model(ModelSearch),
-    /// Run the product's decisions through seeded faulty worlds in memory
-    Memory(MemoryWorlds),
-}
-
-/// What `valerix simulate model` can be told.
-#[derive(Args, Clone, Copy, Debug)]
-pub(crate) struct ModelSearch {
-    /// One or two faults more in each world: an hour and some gigabytes rather than a minute.
-    #[arg(long)]
-    pub(crate) large: bool,
-    /// Threads (1 to 64).
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
-    pub(crate) threads: u8,
-}
-
-/// What `valerix simulate memory` can be told.
-#[derive(Args, Clone, Copy, Debug)]
-pub(crate) struct MemoryWorlds {
-    /// Seeds to run.
-    #[arg(long, default_value_t = 100_000)]
-    pub(crate) seeds: u64,
-    /// The first of them.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) first_seed: u64,
-    /// Threads (1 to 64). They change nothing but the time it takes.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
-    pub(crate) threads: u8,
-    /// Run this one seed and print all that happens in it.
-    #[arg(long, conflicts_with_all = ["seeds", "first_seed"])]
-    pub(crate) seed: Option<u64>,
 }
 
 /// What `valerix simulate check` can be told.

@@ -11,7 +11,6 @@ mod reconcile;
 mod relay;
 mod simulate;
 mod up;
-mod worlds;
 
 use crate::cli::{Command, Config, Simulate};
 use crate::desk;
@@ -68,8 +67,6 @@ pub(crate) async fn run(command: Command, settings: Settings) -> anyhow::Result<
         }
         Command::Simulate(Simulate::Run(options)) => simulate::run(&options).await,
         Command::Simulate(Simulate::Check(asked)) => simulate::check(&asked).await,
-        Command::Simulate(Simulate::Model(asked)) => worlds::search(asked).await,
-        Command::Simulate(Simulate::Memory(asked)) => worlds::run(asked).await,
         Command::Config(Config::Check(up)) => config_check::run(&up, &settings).await,
     }
 }

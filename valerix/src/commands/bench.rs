@@ -1,7 +1,7 @@
 //! `valerix bench`: one workload or all of them, each measured on a stack of its own.
 
 use anyhow::ensure;
-use simulations::bench::{self, Options, Report, Workload};
+use trials::bench::{self, Options, Report, Workload};
 
 use crate::output;
 

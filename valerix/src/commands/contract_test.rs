@@ -1,7 +1,7 @@
 //! `valerix contract-test`: whether an inventory service of your own keeps the contract.
 
 use anyhow::ensure;
-use simulations::contract::{self, Options};
+use checker::contract::{self, Options};
 
 use crate::output;
 

@@ -1,8 +1,8 @@
 //! `valerix reconcile`: whether both databases agree about stock, and putting right what needs no guess.
 
 use anyhow::{Context, ensure};
-use simulations::checker::Subject;
-use simulations::reconcile::{self, Mode, Repairer};
+use checker::Subject;
+use checker::reconcile::{self, Mode, Repairer};
 
 use crate::cli::Reconcile;
 use crate::databases::{INVENTORY, ORDERS};

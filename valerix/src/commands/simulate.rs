@@ -1,9 +1,9 @@
 //! `valerix simulate`: try to break it, and check that nothing was lost.
 
 use anyhow::ensure;
+use checker::{self, Evidence, Phase, Subject};
 use clap::ValueEnum;
-use simulations::checker::{self, Evidence, Phase, Subject};
-use simulations::crash::{self, Options, Scenario};
+use trials::crash::{self, Options, Scenario};
 
 use crate::cli::Check;
 use crate::databases::{INVENTORY, ORDERS};

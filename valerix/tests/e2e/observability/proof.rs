@@ -251,7 +251,7 @@ impl Watched {
         let mut known = Vec::new();
         while known.is_empty() {
             assert!(Instant::now() < until, "drift is not found");
-            let item = simulations::load::item_id(0);
+            let item = trials::load::item_id(0);
             let body = json!({"item_id": item, "quantity": 1});
             let key = format!("drift-{}", changed.len());
             let answer = self.system.orders.order(Some(&key), &body).await;

@@ -1,7 +1,7 @@
 //! Is all well? Asked of the rows by the checker, and of what the clients were told.
 
-use simulations::checker::{Counts, Evidence, Phase, Subject, check};
-use simulations::load::Results;
+use checker::{Counts, Evidence, Phase, Subject, check};
+use trials::load::Results;
 
 /// Every invariant, after quiescence: acknowledged orders exist and have ended as their clients were told, stock is
 /// taken exactly once, nothing is stuck, every journal leads to its saga.

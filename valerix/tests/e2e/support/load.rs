@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use simulations::load::{self, Basket, Pace, Plan, Results, Running, item_id};
 use tokio::time::sleep;
+use trials::load::{self, Basket, Pace, Plan, Results, Running, item_id};
 
 use super::Api;
 

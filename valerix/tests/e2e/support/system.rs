@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use simulations::checker::Subject;
+use checker::Subject;
 use tempfile::TempDir;
 
 use super::process::run;

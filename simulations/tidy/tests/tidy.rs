@@ -1,0 +1,281 @@
+//! The rules of the house that matter, kept by a test. What they protect stands in docs/ARCHITECTURE.md.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which of our crates a crate may use. Dependencies point one way; services never import each other.
+const MAY_USE: [(&str, &[&str]); 12] = [
+    ("saga", &[]),
+    ("edge", &[]),
+    ("schema/embedded", &[]),
+    ("schema/pg", &["schema-embedded"]),
+    ("schema/orders", &["saga", "schema-pg"]),
+    ("schema/inventory", &["schema-pg"]),
+    ("order-api", &["edge", "saga", "schema-orders", "schema-pg"]),
+    ("inventory-api", &["edge", "schema-inventory", "schema-pg"]),
+    ("outbox-relay", &["edge", "saga", "schema-orders", "schema-pg"]),
+    ("simulations/checker", &["saga", "schema-inventory", "schema-orders", "schema-pg"]),
+    ("simulations/worlds", &["outbox-relay", "saga", "schema-inventory", "schema-orders"]),
+    (
+        "simulations/trials",
+        &[
+            "checker",
+            "order-api",
+            "schema-embedded",
+            "schema-inventory",
+            "schema-orders",
+            "schema-pg",
+        ],
+    ),
+];
+
+const OURS: [&str; 13] = [
+    "saga",
+    "edge",
+    "schema-embedded",
+    "schema-pg",
+    "schema-orders",
+    "schema-inventory",
+    "order-api",
+    "inventory-api",
+    "outbox-relay",
+    "checker",
+    "trials",
+    "worlds",
+    "valerix",
+];
+
+const TOP_LEVEL: [&str; 11] = [
+    "deploy",
+    "docs",
+    "edge",
+    "inventory-api",
+    "order-api",
+    "outbox-relay",
+    "saga",
+    "schema",
+    "simulations",
+    "target",
+    "valerix",
+];
+
+/// Longer than this and a room is crowded.
+const LINES_MAX: usize = 450;
+
+#[test]
+fn dependencies_point_one_way() {
+    for (folder, allowed) in MAY_USE {
+        for used in dependencies(&root().join(folder).join("Cargo.toml")) {
+            let is_fine = !OURS.contains(&used.as_str()) || allowed.contains(&used.as_str());
+            assert!(is_fine, "{folder} must not use {used}");
+        }
+    }
+}
+
+#[test]
+fn the_core_does_no_io() {
+    let allowed = ["serde", "thiserror", "uuid"];
+    for used in dependencies(&root().join("saga/Cargo.toml")) {
+        assert!(allowed.contains(&used.as_str()), "saga must not use {used}");
+    }
+    let io = [
+        "async fn",
+        "std::env",
+        "std::fs",
+        "std::io",
+        "std::net",
+        "std::process",
+        "std::thread",
+        "Instant",
+        "SystemTime",
+        "Utc::now",
+        "now_v7",
+        "new_v4",
+        "println!",
+        "tracing::",
+        "rand::",
+    ];
+    assert_absent("saga/src", &io, |path| !is_test(path));
+}
+
+#[test]
+fn sql_stands_in_schema_only() {
+    for folder in ["edge", "order-api", "inventory-api", "outbox-relay", "valerix"] {
+        let is_product = |path: &Path| !path.to_string_lossy().contains("tests");
+        assert_absent(
+            &format!("{folder}/src"),
+            &["sqlx::query", "query!(", "query_as!("],
+            is_product,
+        );
+    }
+}
+
+#[test]
+fn transactions_are_opened_by_one_helper() {
+    let is_other = |path: &Path| !path.ends_with("schema/pg/src/db.rs");
+    for source in sources().into_iter().filter(|path| is_other(path) && !is_test(path)) {
+        let text = read(&source);
+        assert!(!text.contains(".begin()"), "{} opens a transaction of its own", source.display());
+    }
+}
+
+#[test]
+fn no_service_writes_without_its_failpoints() {
+    for folder in ["order-api", "inventory-api", "outbox-relay"] {
+        // A health check's write leaves nothing, and demo stock is there before anything is served.
+        let lasts = |path: &Path| {
+            !is_test(path) && !path.ends_with("health.rs") && !path.ends_with("demo_stock.rs")
+        };
+        assert_absent(&format!("{folder}/src"), &[".transaction("], lasts);
+    }
+}
+
+#[test]
+fn libraries_are_told_and_do_not_ask_the_environment() {
+    for folder in ["saga", "edge", "schema/orders", "order-api", "inventory-api", "outbox-relay"] {
+        assert_absent(&format!("{folder}/src"), &["env::var"], |path| !is_test(path));
+    }
+}
+
+#[test]
+fn every_file_is_short_and_says_what_it_is_for() {
+    for source in sources() {
+        let text = read(&source);
+        let lines = text.lines().count();
+        assert!(lines <= LINES_MAX, "{} has {lines} lines", source.display());
+        let is_told = text.starts_with("//!") || text.starts_with("#!") || is_test(&source);
+        assert!(is_told, "{} does not say what it is for", source.display());
+    }
+}
+
+#[test]
+fn only_the_databases_clock_decides() {
+    for folder in
+        ["order-api", "inventory-api", "outbox-relay", "schema/orders", "schema/inventory"]
+    {
+        assert_absent(&format!("{folder}/src"), &["Utc::now", "SystemTime::now"], |path| {
+            !is_test(path)
+        });
+    }
+}
+
+#[test]
+fn every_test_that_a_hazard_names_exists() {
+    let text = read(&root().join("docs/HAZARDS.md"));
+    let (mut file, mut tests) = (String::new(), 0);
+    for word in text.split('`').skip(1).step_by(2) {
+        if Path::new(word).extension().is_some_and(|extension| extension == "rs") {
+            file = read(&root().join(word));
+        } else if word.contains('_') && word.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
+            assert!(file.contains(&format!("fn {word}(")), "{word} is not where HAZARDS.md says");
+            tests += 1;
+        }
+    }
+    assert!(tests > 30, "only {tests} tests are named");
+}
+
+#[test]
+fn names_say_what_is_inside() {
+    let empty =
+        ["util", "utils", "common", "helpers", "misc", "types", "manager", "service", "mod"];
+    for source in sources() {
+        let name = source.file_stem().expect("a source has a name").to_string_lossy().into_owned();
+        assert!(!empty.contains(&name.as_str()), "{} says nothing", source.display());
+    }
+}
+
+#[test]
+fn no_test_is_switched_off() {
+    let ignored = concat!("#[", "ignore");
+    for source in sources() {
+        assert!(!read(&source).contains(ignored), "{} hides a test", source.display());
+    }
+}
+
+#[test]
+fn a_new_top_level_folder_has_a_reason() {
+    for entry in fs::read_dir(root()).expect("the workspace can be read") {
+        let entry = entry.expect("its entries too");
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_folder = entry.file_type().expect("an entry has a type").is_dir();
+        let is_known = name.starts_with('.') || TOP_LEVEL.contains(&name.as_str());
+        assert!(!is_folder || is_known, "{name}/ needs a record in docs/decisions and a line here");
+    }
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    for document in files(&root(), "md") {
+        let text = read(&document);
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let target = link.split('#').next().unwrap_or_default();
+            if target.is_empty() || target.contains("://") {
+                continue;
+            }
+            let folder = document.parent().expect("a document stands in a folder");
+            assert!(folder.join(target).exists(), "{}: {link}", document.display());
+        }
+    }
+}
+
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).expect("the workspace is above").to_path_buf()
+}
+
+/// The names under `[dependencies]`: what the product is built with.
+fn dependencies(manifest: &Path) -> Vec<String> {
+    let text = read(manifest);
+    let of_product = text.lines().skip_while(|line| *line != "[dependencies]").skip(1);
+    let lines = of_product.take_while(|line| !line.starts_with('['));
+    lines
+        .filter_map(|line| Some(line.split(['.', ' ', '=']).next()?.to_owned()))
+        .filter(|name| !name.is_empty() && !name.starts_with('#'))
+        .collect()
+}
+
+fn assert_absent(folder: &str, needles: &[&str], looked_at: impl Fn(&Path) -> bool) {
+    let sources = files(&root().join(folder), "rs");
+    assert!(!sources.is_empty(), "{folder} has no sources");
+    for source in sources.iter().filter(|path| looked_at(path)) {
+        let text = read(source);
+        // A comment may say what the code must not do.
+        let code: String = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        for needle in needles {
+            assert!(!code.contains(needle), "{}: {needle} does not belong here", source.display());
+        }
+    }
+}
+
+fn is_test(path: &Path) -> bool {
+    let path = path.to_string_lossy();
+    path.contains("/tests/") || path.ends_with("tests.rs") || path.ends_with("testing.rs")
+}
+
+fn sources() -> Vec<PathBuf> {
+    let folders = MAY_USE.iter().map(|(folder, _)| *folder).chain(["simulations/tidy", "valerix"]);
+    folders.flat_map(|folder| files(&root().join(folder), "rs")).collect()
+}
+
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_output = name == "target" || name == "node_modules" || name.starts_with('.');
+        if path.is_dir() && !is_output {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|found| found == extension) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
