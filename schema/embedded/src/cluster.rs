@@ -56,6 +56,7 @@ impl Cluster<'_> {
         self.identity.create_private_directory(&fresh)?;
         match options.durability {
             Durability::On => self.initdb(&fresh, &[])?,
+            Durability::Stock => self.initdb(&fresh, &["--no-sync"])?,
             Durability::OffForTests => template::fill(self, &options.search.cache, &fresh)?,
         }
         for database in &options.databases {

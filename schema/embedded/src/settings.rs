@@ -14,6 +14,8 @@ pub enum Durability {
     On,
     /// They do not, and everything is faster: for data that a test throws away.
     OffForTests,
+    /// As the server does it by itself: nothing is set, as on a server that somebody else runs. For tests.
+    Stock,
 }
 
 /// The whole command line. `lz4`: whether the server was built with it.
@@ -25,14 +27,17 @@ pub(crate) fn arguments(options: &Options, data: &Path, socket: &Path, lz4: bool
     set("port", "5432");
     set("unix_socket_directories", &socket.to_string_lossy());
     set("unix_socket_permissions", "0700");
-    set("max_connections", "200");
-    set("timezone", "UTC");
-    set("log_timezone", "UTC");
-    set("lc_messages", "C");
-    set("log_line_prefix", "%m [%p] %q%a ");
-    set("jit", "off");
+    if options.durability != Durability::Stock {
+        set("max_connections", "200");
+        set("timezone", "UTC");
+        set("log_timezone", "UTC");
+        set("lc_messages", "C");
+        set("log_line_prefix", "%m [%p] %q%a ");
+        set("jit", "off");
+    }
 
     match options.durability {
+        Durability::Stock => {}
         Durability::On => {
             for name in ["fsync", "full_page_writes", "synchronous_commit"] {
                 set(name, "on");

@@ -1,4 +1,4 @@
-//! Throw-away servers for tests: fast to start, without durability, removed afterwards.
+//! Throw-away servers for tests, removed afterwards: fast and without durability, or as `initdb` leaves them.
 
 pub(crate) mod template;
 
@@ -23,13 +23,22 @@ pub struct TestServer {
 impl TestServer {
     /// Starts one on an empty cluster, in some 0.1 s once a template has been made.
     pub fn start() -> Result<TestServer, EmbeddedError> {
+        Self::start_with(Durability::OffForTests)
+    }
+
+    /// Starts one as `initdb` leaves it, with nothing set but where it is reached: a server as teams have it.
+    pub fn start_stock() -> Result<TestServer, EmbeddedError> {
+        Self::start_with(Durability::Stock)
+    }
+
+    fn start_with(durability: Durability) -> Result<TestServer, EmbeddedError> {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let root = root()?;
         sweep(&root);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let directory = root.join(format!("{}-{number}", std::process::id()));
         let mut options = Options::new(&directory);
-        options.durability = Durability::OffForTests;
+        options.durability = durability;
         Ok(TestServer { server: EmbeddedPostgres::start(&options)?, directory })
     }
 }
