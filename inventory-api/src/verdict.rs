@@ -1,7 +1,7 @@
 //! A decision as the caller reads it: a reservation that stands, or a problem of the contract.
 //!
 //! Whether a call was executed, refused for good, or may be sent again is read from these answers by
-//! every saga: their statuses and codes are the contract (protocol.md section 3).
+//! every saga: their statuses and codes are the contract (docs/PROTOCOL.md section 3).
 
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};

@@ -18,7 +18,7 @@ pub struct Saga {
     pub state: State,
 }
 
-/// The states of protocol.md section 1.
+/// The states of docs/PROTOCOL.md section 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
     /// Committed together with its order and outbox message; nobody has picked it up.

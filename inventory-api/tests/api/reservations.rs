@@ -1,4 +1,4 @@
-//! The reservation contract, hazard by hazard (protocol.md sections 3 and 7).
+//! The reservation contract, hazard by hazard (docs/PROTOCOL.md sections 3 and 7).
 
 use futures_util::future::join_all;
 use http::Method;

@@ -1,4 +1,4 @@
-//! What an answer from inventory means (protocol.md section 3). Pure.
+//! What an answer from inventory means (docs/PROTOCOL.md section 3). Pure.
 
 use saga::Rejection;
 use saga::breaker::Outcome;

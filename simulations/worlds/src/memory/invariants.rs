@@ -1,4 +1,4 @@
-//! What must hold, in the words of protocol.md section 8; when it is checked, and how.
+//! What must hold, in the words of docs/PROTOCOL.md section 8; when it is checked, and how.
 //!
 //! Some rules show in a single write and are watched while a world runs. The rest is checked when the
 //! world has come to rest: over the tables, and over the journal of every saga.
@@ -91,7 +91,7 @@ impl Invariant {
         Invariant::NothingImpossible,
     ];
 
-    /// Its number in protocol.md and what it says.
+    /// Its number in docs/PROTOCOL.md and what it says.
     pub fn name(self) -> &'static str {
         match self {
             Invariant::AcknowledgedExists => "I1 acknowledged orders exist",

@@ -1,4 +1,4 @@
-//! What must hold in every state, in the words of protocol.md section 8.
+//! What must hold in every state, in the words of docs/PROTOCOL.md section 8.
 
 use super::breaker::{PERMITS, Phase};
 use super::config::{Config, Feature, ITEMS_MAX};
@@ -66,7 +66,7 @@ impl Invariant {
         Invariant::NothingImpossible,
     ];
 
-    /// Its number in protocol.md and what it says.
+    /// Its number in docs/PROTOCOL.md and what it says.
     pub fn name(self) -> &'static str {
         match self {
             Invariant::AcknowledgedOnceAndThere => "I1, I9 acknowledged orders exist, once per key",

@@ -169,7 +169,7 @@ pub(super) struct Ticket {
     pub(super) probe: bool,
 }
 
-/// How a call ended, as protocol.md section 3 classes it.
+/// How a call ended, as docs/PROTOCOL.md section 3 classes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Outcome {
     Done,
