@@ -2,15 +2,14 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::binaries::Binaries;
 use crate::identity::Identity;
 use crate::sys::{self, Signal};
 use crate::testing::template;
-use crate::{Durability, EmbeddedError, Options};
+use crate::{Durability, EmbeddedError, Options, directory};
 
 /// A data directory, and what is needed to work on it while no server runs.
 pub(crate) struct Cluster<'a> {
@@ -20,24 +19,23 @@ pub(crate) struct Cluster<'a> {
     pub(crate) data: &'a Path,
 }
 
-/// The major version that made the data below `base`, if there are any.
-pub(crate) fn major_of(base: &Path) -> Option<u32> {
-    fs::read_to_string(base.join("data/PG_VERSION")).ok()?.trim().parse().ok()
-}
-
 impl Cluster<'_> {
     /// Creates the cluster, or makes sure that this server may open the existing one.
     pub(crate) fn create_or_check(&self, options: &Options) -> Result<(), EmbeddedError> {
-        match major_of(self.base) {
-            Some(major) if major == self.binaries.major => self.check_owner(),
-            Some(major) => Err(EmbeddedError::OtherVersion {
+        let Some(found) = directory::find(self.base)? else { return self.create(options) };
+        if found.major != self.binaries.major {
+            return Err(EmbeddedError::OtherVersion {
                 data: self.data.to_owned(),
-                data_major: major,
+                data_major: found.major,
                 binaries: self.binaries.directory.clone(),
                 binaries_major: self.binaries.major,
-            }),
-            None => self.create(options),
+            });
         }
+        if found.owner.uid != self.identity.owner().uid {
+            let what = format!("cannot use {}", self.data.display());
+            return Err(EmbeddedError::failed(what, "its owner has just changed: start again"));
+        }
+        Ok(())
     }
 
     /// Whether this server knows a value of a setting: builds differ in what they were built with.
@@ -63,9 +61,7 @@ impl Cluster<'_> {
             self.create_database(&fresh, database)?;
         }
         fs::rename(&fresh, self.data).map_err(EmbeddedError::io("cannot create", self.data))?;
-        fs::File::open(self.base)
-            .and_then(|directory| directory.sync_all())
-            .map_err(EmbeddedError::io("cannot flush", self.base))
+        directory::flush(self.base)
     }
 
     /// Trust is safe on the socket, which only its owner reaches. Over TCP, should somebody turn it on, a
@@ -113,28 +109,6 @@ impl Cluster<'_> {
         command
     }
 
-    /// Root may have run the server under another identity before.
-    fn check_owner(&self) -> Result<(), EmbeddedError> {
-        let found = fs::metadata(self.data).map_err(EmbeddedError::io("cannot read", self.data))?;
-        let wanted = self.identity.owner().uid;
-        if found.uid() == wanted {
-            return Ok(());
-        }
-        if sys::current_user().uid == 0 {
-            return for_each_below(self.data, &mut |path| {
-                std::os::unix::fs::lchown(path, Some(wanted), Some(self.identity.owner().gid))
-                    .map_err(EmbeddedError::io("cannot change the owner of", path))
-            });
-        }
-        Err(EmbeddedError::failed(
-            format!("cannot use {}", self.data.display()),
-            format!(
-                "it belongs to user {}: run as that user, or choose another VALERIX_DATA_DIR",
-                found.uid()
-            ),
-        ))
-    }
-
     /// What earlier attempts left that never got their name.
     fn remove_abandoned(&self) {
         for entry in fs::read_dir(self.base).into_iter().flatten().flatten() {
@@ -143,21 +117,6 @@ impl Cluster<'_> {
             }
         }
     }
-}
-
-fn for_each_below(
-    path: &Path,
-    act: &mut impl FnMut(&Path) -> Result<(), EmbeddedError>,
-) -> Result<(), EmbeddedError> {
-    act(path)?;
-    if fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) {
-        let entries = fs::read_dir(path).map_err(EmbeddedError::io("cannot read", path))?;
-        let paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-        for below in paths {
-            for_each_below(&below, act)?;
-        }
-    }
-    Ok(())
 }
 
 fn finish(what: &str, output: &std::process::Output) -> Result<(), EmbeddedError> {

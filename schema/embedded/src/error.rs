@@ -44,16 +44,38 @@ pub enum EmbeddedError {
         /// The directory.
         directory: PathBuf,
     },
-    /// There is no unprivileged identity that can run the server.
-    #[error("PostgreSQL does not run as root, and no other identity can run it here:\n  - {}", tried.join("\n  - "))]
+    /// There is no identity that can run the server in the directory.
+    #[error("{}", no_identity(base, tried, *is_root, *has_data))]
     NoIdentity {
-        /// Each identity and directory, and why not.
+        /// The directory.
+        base: PathBuf,
+        /// Each identity, and why not.
         tried: Vec<String>,
+        /// Whether this process is root's.
+        is_root: bool,
+        /// Whether there are data, which only their owner can use.
+        has_data: bool,
+    },
+    /// Something in the directory belongs to another user.
+    #[error(
+        "{} belongs to user {owner}, and this runs as user {}: run it as user {owner}, or give it over as root: \
+         chown -R {}:{} {}",
+        path.display(), me.0, me.0, me.1, in_a_shell(base)
+    )]
+    OtherOwner {
+        /// The directory.
+        base: PathBuf,
+        /// What belongs to another user.
+        path: PathBuf,
+        /// That user.
+        owner: u32,
+        /// The user and group of this process.
+        me: (u32, u32),
     },
     /// The data were made by another major version.
     #[error(
-        "{} was made by PostgreSQL {data_major}, but {} is {binaries_major}: set VALERIX_PG_BIN to a PostgreSQL {data_major}, or move the directory away",
-        data.display(), binaries.display()
+        "{} was made by PostgreSQL {data_major}, but {} is {binaries_major}: set VALERIX_PG_BIN to a PostgreSQL {data_major}, or move {} away to begin anew",
+        data.display(), binaries.display(), data.parent().unwrap_or(data).display()
     )]
     OtherVersion {
         /// The data directory.
@@ -94,6 +116,31 @@ impl EmbeddedError {
     pub(crate) fn failed(what: impl Into<String>, detail: impl Into<String>) -> EmbeddedError {
         EmbeddedError::Failed { what: what.into(), detail: detail.into() }
     }
+}
+
+fn no_identity(base: &Path, tried: &[String], is_root: bool, has_data: bool) -> String {
+    let (base, tried) = (base.display(), tried.join("; "));
+    match (is_root, has_data) {
+        (false, _) => format!("cannot run PostgreSQL in {base}: {tried}"),
+        (true, true) => format!(
+            "PostgreSQL does not run as root, and the owner of {base}/data cannot run it ({tried}): let that user \
+             enter every directory above, or give {base} to another user with chown -R"
+        ),
+        (true, false) => format!(
+            "PostgreSQL does not run as root, and nobody else can run it in {base} ({tried}): set VALERIX_DATA_DIR to \
+             a directory that everybody may enter, such as /var/lib/valerix, or start this as an ordinary user"
+        ),
+    }
+}
+
+/// A path as a shell reads it.
+fn in_a_shell(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@".contains(c);
+    if text.chars().all(is_plain) {
+        return text.into_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 fn missing(looked_in: &[String], tried: &[String]) -> String {

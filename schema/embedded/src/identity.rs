@@ -1,15 +1,15 @@
 //! Chooses who the server runs as. PostgreSQL refuses root, so root steps down.
 //!
-//! As root: the user `postgres`, else `nobody`; where that one cannot enter the directory (below root's
-//! home, say) a user namespace in which root appears as an ordinary user; as the last resort a directory of our
-//! own in /var/tmp. As an ordinary user: that user, or a namespace if the user database does not know it.
+//! Where there are data, it is their owner and nobody else: whose they are is never changed. Where there are none yet:
+//! an ordinary user itself; root steps down to the owner of the directory, to `postgres` or to `nobody`, or, where those
+//! cannot enter the directory (below root's home, say), to a user namespace in which it appears as an ordinary user.
 //! Whatever is chosen has been tried with `postgres --version` in that very directory.
 
-use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::fmt;
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, fchown};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::EmbeddedError;
@@ -65,96 +65,87 @@ impl Identity {
         }
     }
 
+    /// The same for a file that is open, whatever its name leads to by now.
+    pub(crate) fn give_open(self, file: &File, path: &Path) -> Result<(), EmbeddedError> {
+        match self {
+            Identity::StepDown(user) => fchown(file, Some(user.uid), Some(user.gid))
+                .map_err(EmbeddedError::io("cannot change the owner of", path)),
+            Identity::Own(_) | Identity::Namespace(_) => Ok(()),
+        }
+    }
+
     /// Creates a directory that only the server enters.
     pub(crate) fn create_private_directory(self, path: &Path) -> Result<(), EmbeddedError> {
         fs::create_dir(path).map_err(EmbeddedError::io("cannot create", path))?;
         set_mode(path, 0o700)?;
         self.give(path)
     }
+}
 
-    /// The server's user must pass through the directory that holds its data; nobody may list it.
-    fn mode_of_base(self) -> u32 {
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Identity::StepDown(_) => 0o711,
-            Identity::Own(_) | Identity::Namespace(_) => 0o700,
+            Identity::Own(user) | Identity::StepDown(user) => write!(f, "as user {}", user.uid),
+            Identity::Namespace(user) => write!(f, "as user {} in a user namespace", user.uid),
         }
     }
 }
 
-/// The identity, and the directory (the wanted one if at all possible), with which the server can run.
+/// The identity with which the server can run in `base`, on data of `owner` if there are any.
 pub(crate) fn choose(
     binaries: &Binaries,
-    wanted: &Path,
-) -> Result<(Identity, PathBuf), EmbeddedError> {
+    base: &Path,
+    owner: Option<User>,
+) -> Result<Identity, EmbeddedError> {
     let mut tried = Vec::new();
-    for directory in [wanted.to_owned(), last_resort(wanted)] {
-        let base = match prepare(&directory) {
-            Ok(base) => base,
-            Err(error) => {
-                tried.push(error.to_string());
-                continue;
-            }
-        };
-        for identity in possible(&base) {
-            match works(identity, binaries, &base) {
-                Ok(()) => {
-                    if directory != wanted {
-                        tracing::warn!(wanted = %wanted.display(), used = %base.display(),
-                            "no unprivileged user can work in the wanted directory");
-                    }
-                    return Ok((identity, base));
-                }
-                Err(why) => tried.push(format!("{identity:?} in {}: {why}", base.display())),
-            }
+    for identity in possible(base, owner)? {
+        close_to_others(base, identity)?;
+        match works(identity, binaries, base) {
+            Ok(()) => return Ok(identity),
+            Err(why) => tried.push(format!("{identity}: {why}")),
         }
     }
-    Err(EmbeddedError::NoIdentity { tried })
+    let (base, is_root) = (base.to_owned(), sys::current_user().uid == 0);
+    Err(EmbeddedError::NoIdentity { base, tried, is_root, has_data: owner.is_some() })
 }
 
-fn prepare(directory: &Path) -> Result<PathBuf, EmbeddedError> {
-    fs::create_dir_all(directory).map_err(EmbeddedError::io("cannot create", directory))?;
-    fs::canonicalize(directory).map_err(EmbeddedError::io("cannot find", directory))
-}
-
-/// In the order of preference; one that owns existing data comes first.
-fn possible(base: &Path) -> Vec<Identity> {
+/// In the order of preference.
+fn possible(base: &Path, owner: Option<User>) -> Result<Vec<Identity>, EmbeddedError> {
     let me = sys::current_user();
     if me.uid != 0 {
-        let identity =
-            if sys::user_exists(me.uid) { Identity::Own(me) } else { Identity::Namespace(me) };
-        return vec![identity];
+        let known = sys::user_exists(me.uid);
+        return Ok(vec![if known { Identity::Own(me) } else { Identity::Namespace(me) }]);
     }
-    let user = ["postgres", "nobody"].into_iter().find_map(sys::user_named);
-    let mut possible: Vec<Identity> = user.map(Identity::StepDown).into_iter().collect();
-    if cfg!(target_os = "linux") {
-        possible.push(Identity::Namespace(me));
+    let namespace = cfg!(target_os = "linux").then_some(Identity::Namespace(me));
+    if let Some(owner) = owner {
+        let steps_down = (owner.uid != 0).then_some(Identity::StepDown(owner));
+        return Ok(steps_down.or(namespace).into_iter().collect());
     }
-    if let Ok(data) = fs::metadata(base.join("data")) {
-        possible.sort_by_key(|identity| identity.owner().uid != data.uid());
-    }
-    possible
+    let found = fs::metadata(base).map_err(EmbeddedError::io("cannot read", base))?;
+    let owner = User { uid: found.uid(), gid: found.gid() };
+    // initdb, unlike the server, wants its user to have a name
+    let owner = Some(owner).filter(|user| user.uid != 0 && sys::user_exists(user.uid));
+    let user = owner.or_else(|| ["postgres", "nobody"].into_iter().find_map(sys::user_named));
+    Ok(user.map(Identity::StepDown).into_iter().chain(namespace).collect())
+}
+
+/// Nobody else may list the directory; where it is not the server's own, the server must pass through it.
+/// What its owner may do in it is left as it is: a directory that was made read-only stays so.
+fn close_to_others(base: &Path, identity: Identity) -> Result<(), EmbeddedError> {
+    let found = fs::metadata(base).map_err(EmbeddedError::io("cannot read", base))?;
+    let others = if found.uid() == identity.owner().uid { 0 } else { 0o011 };
+    let wanted = found.mode() & 0o700 | others;
+    if found.mode() & 0o777 == wanted { Ok(()) } else { set_mode(base, wanted) }
 }
 
 fn works(identity: Identity, binaries: &Binaries, base: &Path) -> Result<(), String> {
-    set_mode(base, identity.mode_of_base()).map_err(|error| error.to_string())?;
     let postgres = binaries.directory.join("postgres");
-    let output = identity
-        .command(&postgres, base)
-        .arg("--version")
-        .output()
-        .map_err(|error| format!("cannot run {}: {error}", postgres.display()))?;
+    let output = identity.command(&postgres, base).arg("--version").output();
+    let output = output.map_err(|error| error.to_string())?;
     if output.status.success() {
         return Ok(());
     }
-    Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
-}
-
-/// Always the same one for the same wish, so that a second start finds the data of the first.
-fn last_resort(wanted: &Path) -> PathBuf {
-    let mut hasher = DefaultHasher::new();
-    std::path::absolute(wanted).unwrap_or_else(|_| wanted.to_owned()).hash(&mut hasher);
-    let uid = sys::current_user().uid;
-    PathBuf::from(format!("/var/tmp/valerix-{uid}-{:016x}", hasher.finish()))
+    Err(String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; "))
 }
 
 fn set_mode(path: &Path, mode: u32) -> Result<(), EmbeddedError> {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::identity::Identity;
 use crate::sys::{self, Signal};
-use crate::{EmbeddedError, takeover};
+use crate::{EmbeddedError, directory, takeover};
 
 const POLL: Duration = Duration::from_millis(5);
 /// Recovery after a crash can replay gigabytes of log.
@@ -271,8 +271,7 @@ fn open_log(launch: &Launch) -> Result<(File, u64), EmbeddedError> {
     if fs::metadata(&launch.log).is_ok_and(|found| found.len() > LOG_BYTES_MAX) {
         fs::rename(&launch.log, launch.log.with_extension("log.1")).map_err(cannot_open())?;
     }
-    let log =
-        OpenOptions::new().create(true).append(true).open(&launch.log).map_err(cannot_open())?;
+    let log = directory::open(&launch.log, OpenOptions::new().append(true), launch.identity)?;
     let length = log.metadata().map_err(cannot_open())?.len();
     Ok((log, length))
 }

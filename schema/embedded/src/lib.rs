@@ -3,10 +3,11 @@
 //! Start at [`EmbeddedPostgres::start`]; it reads like the list of what happens:
 //!
 //! 1. `binaries`: find `initdb` and `postgres`, or else `provision` them,
-//! 2. `identity`: choose who the server runs as, never root,
-//! 3. `cluster`: create the data directory whole or not at all, never mix versions,
-//! 4. `takeover`: wait for a server that an earlier, killed parent left behind,
-//! 5. `keeper`: start the server, start it again when it dies, stop it with its parent.
+//! 2. `directory`: use the directory that was asked for or none, and begin a database only where none can have been,
+//! 3. `identity`: choose who the server runs as, never root, and whoever owns the data,
+//! 4. `cluster`: create the data directory whole or not at all, never mix versions,
+//! 5. `takeover`: wait for a server that an earlier, killed parent left behind,
+//! 6. `keeper`: start the server, start it again when it dies, stop it with its parent.
 //!
 //! The server listens on a Unix socket alone, in a directory that only its owner enters, so there is
 //! no port to collide on, no password to store, and no other local user who gets in.
@@ -14,6 +15,7 @@
 
 mod binaries;
 mod cluster;
+mod directory;
 mod error;
 mod identity;
 mod keeper;
@@ -35,6 +37,7 @@ pub use settings::Durability;
 pub use socket::url;
 
 use cluster::Cluster;
+use identity::Identity;
 use keeper::{Keeper, Launch};
 
 /// What to run, and where.
@@ -88,10 +91,12 @@ impl EmbeddedPostgres {
     /// Blocks, for milliseconds on an existing directory, for a second or so on a new one, and for as
     /// long as the installation takes where Postgres has to be provided first.
     pub fn start(options: &Options) -> Result<EmbeddedPostgres, EmbeddedError> {
-        let wanted = cluster::major_of(&options.directory);
-        let binaries = binaries::find_or_provide(&options.search, wanted)?;
-        let (identity, base) = identity::choose(&binaries, &options.directory)?;
-        let lock = lock(&base)?;
+        let found = directory::find(&options.directory)?;
+        let major = found.map(|data| data.major);
+        let binaries = binaries::find_or_provide(&options.search, major)?;
+        let base = directory::prepare(&options.directory)?;
+        let identity = identity::choose(&binaries, &base, found.map(|data| data.owner))?;
+        let lock = lock(&base, identity)?;
         let socket = socket::directory(&base, identity)?;
         let data = base.join("data");
         let cluster = Cluster { binaries: &binaries, identity, base: &base, data: &data };
@@ -146,7 +151,7 @@ impl EmbeddedPostgres {
         &self.binaries
     }
 
-    /// Where the server lives: what was asked for, or the last resort that had to be taken instead.
+    /// Where the server lives: the directory that was asked for, by its real path.
     pub fn directory(&self) -> &Path {
         &self.base
     }
@@ -160,7 +165,7 @@ impl Drop for EmbeddedPostgres {
 
 /// What [`EmbeddedPostgres::start`] would find, in words. Starts, creates and installs nothing.
 pub fn look(options: &Options) -> Result<String, EmbeddedError> {
-    let wanted = cluster::major_of(&options.directory);
+    let wanted = directory::find(&options.directory)?.map(|data| data.major);
     let directory = options.directory.display();
     match binaries::look(&options.search, wanted)? {
         None => Ok(format!("to be provided at the first start, in {directory}")),
@@ -177,14 +182,9 @@ pub fn look(options: &Options) -> Result<String, EmbeddedError> {
 }
 
 /// One process per directory. The kernel releases this lock with its holder, however that one ends.
-fn lock(base: &Path) -> Result<File, EmbeddedError> {
+fn lock(base: &Path, identity: Identity) -> Result<File, EmbeddedError> {
     let path = base.join("lock");
-    let file = fs::OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(EmbeddedError::io("cannot open", &path))?;
+    let file = directory::open(&path, fs::OpenOptions::new().write(true), identity)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(EmbeddedError::InUse { directory: base.to_owned() }),

@@ -1,7 +1,10 @@
 //! What somebody reads whose start fails: one line that says what to do.
 
+use std::fs;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
 
 use crate::support::{Up, alone, free_port};
 
@@ -52,6 +55,42 @@ async fn a_start_that_cannot_work_says_in_one_line_what_to_do() {
 
     let no_programs = [("VALERIX_PG_BIN", "/nonexistent")];
     check(&[], &no_programs, &["VALERIX_PG_BIN=/nonexistent", "name a directory that has both"]);
+}
+
+/// An empty database in the place of the real one would take the same order a second time.
+#[tokio::test]
+async fn storage_that_cannot_be_used_is_never_replaced_by_an_empty_database() {
+    let _alone = alone().await;
+    let system = Up::new();
+    let one = json!({"item_id": "ps5", "quantity": 1});
+    let running = system.start();
+    let first: Value = system.orders.order(Some("once"), &one).await.json().await.expect("JSON");
+    assert!(running.interrupt().0.success());
+
+    let (directory, aside) = (system.path("data/postgres"), system.path("aside"));
+    let refused = |part: &str| {
+        let mut process = system.process(&[]);
+        assert!(!process.wait().success(), "it may not start");
+        let log = process.log();
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains("error: ")).collect();
+        assert!(lines.len() == 1 && lines[0].contains(part), "{part:?} is not in {log}");
+    };
+    fs::rename(&directory, &aside).expect("it is there");
+    fs::write(&directory, "").expect("its place is free");
+    refused("data/postgres/data: Not a directory");
+    fs::remove_file(&directory).expect("it is there");
+    fs::rename(&aside, &directory).expect("its place is free");
+
+    let data = system.path("data/postgres/data");
+    fs::rename(&data, &aside).expect("they are there");
+    refused("data/postgres/data has gone");
+    fs::rename(&aside, &data).expect("their place is free");
+
+    let running = system.start();
+    let again = system.orders.order(Some("once"), &one).await;
+    assert_eq!(again.headers()["idempotent-replayed"], "true");
+    assert_eq!(again.json::<Value>().await.expect("JSON")["id"], first["id"]);
+    assert!(running.interrupt().0.success());
 }
 
 #[tokio::test]

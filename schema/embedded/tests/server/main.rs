@@ -1,5 +1,6 @@
 //! The embedded server as its users meet it: started, stopped, killed, and started again.
 
+mod storage;
 mod support;
 
 use std::fs;
@@ -8,7 +9,7 @@ use std::sync::mpsc;
 
 use schema_embedded::testing::TestServer;
 use schema_embedded::{EmbeddedError, EmbeddedPostgres, Options};
-use support::{Parent, eventually, kill_9, psql, reachable_directory, runs};
+use support::{Parent, eventually, i_am_root, kill_9, psql, reachable_directory, runs};
 
 #[test]
 fn keeps_its_data_between_runs_and_flushes_them() {
@@ -177,9 +178,7 @@ fn never_runs_as_root() {
 /// Only root can become somebody else, so elsewhere this is what every other test shows anyway.
 #[test]
 fn runs_for_an_ordinary_user_and_for_one_without_a_name() {
-    let i_am_root =
-        fs::metadata("/proc/self").is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0);
-    for uid in [65_534, 54_321].into_iter().filter(|_| i_am_root) {
+    for uid in [65_534, 54_321].into_iter().filter(|_| i_am_root()) {
         let home = reachable_directory();
         std::os::unix::fs::chown(home.path(), Some(uid), Some(uid)).unwrap();
         let parent = Parent::start_as(home.path(), uid);

@@ -4,10 +4,11 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,27 +24,17 @@ pub(crate) struct Parent {
 
 impl Parent {
     pub(crate) fn start(directory: &Path) -> Parent {
-        Parent::run(Command::new(env!("CARGO_BIN_EXE_embedded-postgres")), directory)
+        Parent::run(&mut Command::new(env!("CARGO_BIN_EXE_embedded-postgres")), directory)
     }
 
-    /// As another user, who may not be able to reach the build directory.
+    /// As another user, if this is root.
     pub(crate) fn start_as(directory: &Path, uid: u32) -> Parent {
-        let program = directory.join("embedded-postgres");
-        fs::copy(env!("CARGO_BIN_EXE_embedded-postgres"), &program).unwrap();
-        let mut command = Command::new(program);
-        command.uid(uid).gid(uid);
-        Parent::run(command, directory)
+        Parent::run(&mut program_as(uid), directory)
     }
 
-    fn run(mut command: Command, directory: &Path) -> Parent {
+    fn run(command: &mut Command, directory: &Path) -> Parent {
         let directory = directory.join("postgres");
-        let mut child = command
-            .arg(&directory)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = in_pipes(command, &directory).spawn().unwrap();
         let mut url = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
         if url.is_empty() {
@@ -74,6 +65,38 @@ impl Parent {
         drop(self.child.stdin.take());
         assert!(self.child.wait().unwrap().success());
     }
+}
+
+/// What a start that fails says; if it does not fail, its URL.
+pub(crate) fn run_as(directory: &Path, uid: u32) -> Result<String, String> {
+    let mut program = program_as(uid);
+    let output = in_pipes(&mut program, &directory.join("postgres")).stdin(Stdio::null()).output();
+    let output = output.unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+/// The program, where another user can reach it: the build directory may be root's alone.
+fn program_as(uid: u32) -> Command {
+    static REACHABLE: LazyLock<TempDir> = LazyLock::new(|| {
+        let directory = reachable_directory();
+        let program = directory.path().join("embedded-postgres");
+        fs::copy(env!("CARGO_BIN_EXE_embedded-postgres"), program).unwrap();
+        directory
+    });
+    let mut command = Command::new(REACHABLE.path().join("embedded-postgres"));
+    if i_am_root() {
+        command.uid(uid).gid(uid);
+    }
+    command
+}
+
+fn in_pipes<'a>(command: &'a mut Command, directory: &Path) -> &'a mut Command {
+    command.arg(directory).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped())
+}
+
+pub(crate) fn i_am_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
 pub(crate) fn psql(server: &EmbeddedPostgres, database: &str, sql: &str) -> Result<String, String> {
