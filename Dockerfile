@@ -5,6 +5,7 @@ WORKDIR /valerix
 # First the dependencies alone, behind empty crates of our own: this layer lasts until a manifest or the lock changes.
 COPY Cargo.toml Cargo.lock ./
 COPY saga/Cargo.toml saga/
+COPY relay-core/Cargo.toml relay-core/
 COPY schema/pg/Cargo.toml schema/pg/
 COPY schema/embedded/Cargo.toml schema/embedded/
 COPY schema/orders/Cargo.toml schema/orders/

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use saga::breaker::BreakerConfig;
-use saga::drain::DrainConfig;
-use saga::retry_budget::RetryBudgetConfig;
+use relay_core::breaker::BreakerConfig;
+use relay_core::drain::DrainConfig;
+use relay_core::retry_budget::RetryBudgetConfig;
 use schema_pg::retention::Terms;
 
 /// Configuration of a relay. Every value has a unit, a default and bounds.

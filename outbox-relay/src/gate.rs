@@ -4,9 +4,11 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use saga::breaker::{Breaker, BreakerState, Change, Mark, Outcome, Permit, Refusal, Statistics};
-use saga::drain::{Drain, DrainConfig, Estimate};
-use saga::retry_budget::{RetryBudget, RetryTotals};
+use relay_core::breaker::{
+    Breaker, BreakerState, Change, Mark, Outcome, Permit, Refusal, Statistics,
+};
+use relay_core::drain::{Drain, DrainConfig, Estimate};
+use relay_core::retry_budget::{RetryBudget, RetryTotals};
 use tokio::time::Instant;
 
 use crate::{Config, metrics};

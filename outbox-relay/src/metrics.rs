@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
+use relay_core::breaker::{BreakerState, Change};
 use saga::State;
-use saga::breaker::{BreakerState, Change};
 use schema_orders::sagas::{Move, Moved};
 
 use crate::decide::Call;

@@ -7,13 +7,10 @@
 //! carries them out in one transaction. Start reading at [`transition()`].
 
 pub mod backoff;
-pub mod breaker;
-pub mod drain;
 pub mod effect;
 pub mod event;
 pub mod explain;
 pub mod plan;
-pub mod retry_budget;
 pub mod state;
 pub mod transition;
 

@@ -1,7 +1,7 @@
 //! What an answer from inventory means (docs/PROTOCOL.md section 3). Pure.
 
+use relay_core::breaker::Outcome;
 use saga::Rejection;
-use saga::breaker::Outcome;
 use schema_orders::orders::Line;
 use serde::Deserialize;
 use uuid::Uuid;

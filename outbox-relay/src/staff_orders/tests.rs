@@ -1,5 +1,5 @@
 use clap::Parser;
-use saga::breaker::BreakerState;
+use relay_core::breaker::BreakerState;
 
 use super::*;
 use crate::Config;

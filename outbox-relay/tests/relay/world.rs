@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use outbox_relay::gate::Gate;
 use outbox_relay::{Config, Reach, Relay, serve};
-use saga::breaker::BreakerState;
+use relay_core::breaker::BreakerState;
 use schema_orders::hints::Hints;
 use schema_orders::orders::{Line, NewOrder};
 use schema_orders::testing::insert_orders;

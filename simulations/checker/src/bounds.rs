@@ -1,6 +1,6 @@
 //! I10: half-open calls and retries are bounded.
 
-use saga::breaker::{Change, Mark};
+use relay_core::breaker::{Change, Mark};
 use serde::Serialize;
 
 use super::Evidence;

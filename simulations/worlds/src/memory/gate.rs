@@ -3,9 +3,9 @@
 
 use super::invariants::Invariant;
 use super::known_bad::KnownBad;
-use saga::breaker::{Breaker, BreakerConfig, BreakerState, Outcome, Permit, Refusal};
-use saga::drain::{Drain, DrainConfig};
-use saga::retry_budget::{RetryBudget, RetryBudgetConfig};
+use relay_core::breaker::{Breaker, BreakerConfig, BreakerState, Outcome, Permit, Refusal};
+use relay_core::drain::{Drain, DrainConfig};
+use relay_core::retry_budget::{RetryBudget, RetryBudgetConfig};
 
 #[derive(Debug)]
 pub(super) struct Gate {

@@ -11,7 +11,7 @@ mod take_in;
 use super::gate::Gate;
 use super::wire::RequestId;
 use outbox_relay::decide::Call;
-use saga::breaker::Permit;
+use relay_core::breaker::Permit;
 use schema_orders::relays::Beat;
 use schema_orders::sagas::Move;
 use std::collections::{BTreeMap, VecDeque};

@@ -6,7 +6,7 @@
 
 use super::dice::{Dice, Source, Use};
 use super::faults::{Fault, Faults};
-use saga::breaker::BreakerConfig;
+use relay_core::breaker::BreakerConfig;
 
 /// One seed's world.
 #[derive(Debug, Clone)]
