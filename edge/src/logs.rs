@@ -10,7 +10,7 @@ use tracing_subscriber::util::TryInitError;
 /// What is logged, and how.
 #[derive(Clone, Debug, clap::Args)]
 pub struct LogConfig {
-    /// How log lines look. Default: human.
+    /// Format of log lines. Default: human.
     #[arg(long, env = "VALERIX_LOG_FORMAT", value_enum, default_value_t, global = true)]
     pub log_format: LogFormat,
     /// Which lines are logged, as directives of tracing's EnvFilter. Default: info.

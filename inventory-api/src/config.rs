@@ -24,8 +24,8 @@ pub struct Config {
         default_value = "127.0.0.1:3002"
     )]
     pub listen: SocketAddr,
-    /// How long a call may take whose caller does not say, in milliseconds; work that has not begun
-    /// by then is refused. Default: 5000; 100 to 60000.
+    /// Deadline of a call that names none, in milliseconds. Work that has not begun by then is
+    /// refused. Default: 5000; 100 to 60000.
     #[arg(
         id = "inventory_api_call_ms",
         long = "inventory-api-call-ms",
@@ -34,7 +34,7 @@ pub struct Config {
         value_parser = bounded!(u64).range(100..=60_000)
     )]
     pub call_ms: u64,
-    /// Calls written by one transaction at most. Default: 500; 1 to 2000.
+    /// Maximum calls written by one transaction. Default: 500; 1 to 2000.
     #[arg(
         id = "inventory_api_batch_rows_max",
         long = "inventory-api-batch-rows-max",
@@ -43,7 +43,7 @@ pub struct Config {
         value_parser = bounded!(u32).range(1..=2_000)
     )]
     pub batch_rows_max: u32,
-    /// Such transactions at the same time at most: two mostly wait for each other's items. Default: 1; 1 to 16.
+    /// Maximum such transactions at the same time. Two mostly wait for each other's items. Default: 1; 1 to 16.
     #[arg(
         id = "inventory_api_batch_flushes_max",
         long = "inventory-api-batch-flushes-max",
@@ -52,7 +52,7 @@ pub struct Config {
         value_parser = bounded!(u32).range(1..=16)
     )]
     pub batch_flushes_max: u32,
-    /// Calls waiting to be written at most; further ones are answered 503. Default: 10000; 1 to
+    /// Maximum calls waiting to be written; further ones are answered 503. Default: 10000; 1 to
     /// 100000.
     #[arg(
         id = "inventory_api_queue_max",
@@ -62,7 +62,7 @@ pub struct Config {
         value_parser = bounded!(u32).range(1..=100_000)
     )]
     pub queue_max: u32,
-    /// Items with fewer than this to promise are shown by `low=true`. Default: 10; 1 to 1000000.
+    /// Items with less available stock than this are listed by `low=true`. Default: 10; 1 to 1000000.
     #[arg(
         id = "inventory_api_low_below",
         long = "inventory-api-low-below",
@@ -71,7 +71,7 @@ pub struct Config {
         value_parser = bounded!(i64).range(1..=1_000_000)
     )]
     pub low_below: i64,
-    /// Whether the gremlin may be switched on (`/api/admin/chaos`). Only where faults may hurt nobody.
+    /// Whether the gremlin may be switched on (`/api/admin/chaos`). Never in production.
     /// Default: false; `valerix up` on loopback allows it unless this says false.
     #[arg(
         id = "gremlin_enabled",
@@ -80,7 +80,7 @@ pub struct Config {
         value_name = "true|false"
     )]
     pub gremlin_enabled: Option<bool>,
-    /// Requests of one caller per second in the long run, reservations not counted; 0 lifts the
+    /// Requests per second allowed to one caller, reservations not counted; 0 lifts the
     /// limit. Default: 20000; up to 1000000.
     #[arg(
         id = "inventory_api_rate_per_s",
@@ -90,7 +90,7 @@ pub struct Config {
         value_parser = bounded!(u32).range(0..=1_000_000)
     )]
     pub rate_per_s: u32,
-    /// Connections open at once at most. Default: 4096; 1 to 65536.
+    /// Maximum open connections. Default: 4096; 1 to 65536.
     #[arg(
         id = "inventory_api_connections_max",
         long = "inventory-api-connections-max",
@@ -99,8 +99,8 @@ pub struct Config {
         value_parser = bounded!(u32).range(1..=65_536)
     )]
     pub connections_max: u32,
-    /// How long reservations are kept that have been released, rejected or shipped, in days; 0: for ever.
-    /// Longer than the orders they were for. Default: 430; 0 to 36500.
+    /// Days that released, rejected and shipped reservations are kept; 0: for ever.
+    /// Keep them longer than orders. Default: 430; 0 to 36500.
     #[arg(
         id = "inventory_retention_days",
         long = "inventory-retention-days",
@@ -109,7 +109,7 @@ pub struct Config {
         value_parser = bounded!(u32).range(0..=36_500)
     )]
     pub retention_days: u32,
-    /// Reservations looked at in one turn of their removal. Default: 200; 2 to 5000.
+    /// Reservations examined in one batch of their removal. Default: 200; 2 to 5000.
     #[arg(
         id = "inventory_retention_rows_max",
         long = "inventory-retention-rows-max",
@@ -118,7 +118,7 @@ pub struct Config {
         value_parser = bounded!(u32).range(2..=5_000)
     )]
     pub retention_rows_max: u32,
-    /// Pause between two turns, whichever instance takes them, in milliseconds. Default: 200; 10 to 60000.
+    /// Pause between two batches, over all instances, in milliseconds. Default: 200; 10 to 60000.
     #[arg(
         id = "inventory_retention_pause_ms",
         long = "inventory-retention-pause-ms",
@@ -127,7 +127,7 @@ pub struct Config {
         value_parser = bounded!(u32).range(10..=60_000)
     )]
     pub retention_pause_ms: u32,
-    /// How long requests under way may take at a stop, in milliseconds. Default: 10000; 0 to 60000.
+    /// Time for requests under way to finish at a stop, in milliseconds. Default: 10000; 0 to 60000.
     #[arg(
         id = "inventory_api_drain_ms",
         long = "inventory-api-drain-ms",

@@ -41,7 +41,7 @@ pub struct Deps {
     pub relay: RelayPlace,
     /// Where metrics go; without it there is no `/metrics`.
     pub metrics: Option<MetricsHandle>,
-    /// Base URL of inventory, asked only by `/health/deep`.
+    /// Base URL of inventory, for `/health/deep` and the console.
     pub inventory_url: Option<String>,
 }
 

@@ -21,7 +21,7 @@ pub struct Config {
         default_value = "127.0.0.1:3001"
     )]
     pub listen: SocketAddr,
-    /// How long a POST waits for its order to settle where the client does not say, in milliseconds.
+    /// How long a POST waits for its order to be decided if `Prefer` does not say, in milliseconds.
     /// Default: 2000; 0 to 30000.
     #[arg(
         id = "order_api_wait_ms",
@@ -31,7 +31,7 @@ pub struct Config {
         value_parser = bounded!(u64).range(0..=30_000)
     )]
     pub wait_ms: u64,
-    /// After this time an order that could not be confirmed is given up, in milliseconds.
+    /// Deadline of an order, in milliseconds. If it is not confirmed by then, it fails.
     /// Default: 86400000 (a day); 1000 to 2592000000 (30 days).
     #[arg(
         id = "order_api_deadline_ms",
@@ -41,7 +41,7 @@ pub struct Config {
         value_parser = bounded!(i64).range(1_000..=2_592_000_000)
     )]
     pub deadline_ms: i64,
-    /// Orders written by one transaction at most. Default: 500; 1 to 2000.
+    /// Maximum orders written by one statement. Default: 500; 1 to 2000.
     #[arg(
         id = "order_api_batch_rows_max",
         long = "order-api-batch-rows-max",
@@ -50,7 +50,7 @@ pub struct Config {
         value_parser = bounded!(u32).range(1..=2_000)
     )]
     pub batch_rows_max: u32,
-    /// Such transactions at the same time at most. Default: 1, which gathers more orders in each; 1 to 16.
+    /// Maximum such statements at the same time. Default: 1, which gathers more orders in each; 1 to 16.
     #[arg(
         id = "order_api_batch_flushes_max",
         long = "order-api-batch-flushes-max",
@@ -59,8 +59,8 @@ pub struct Config {
         value_parser = bounded!(u32).range(1..=16)
     )]
     pub batch_flushes_max: u32,
-    /// Least time from the beginning of one such transaction to that of the next, in milliseconds: more orders in
-    /// each, at less cost. Default: 2; 0 to 100.
+    /// Minimum time from the start of one such statement to the next, in milliseconds. A longer pace gathers more
+    /// orders in each. Default: 2; 0 to 100.
     #[arg(
         id = "order_api_batch_pace_ms",
         long = "order-api-batch-pace-ms",
@@ -69,7 +69,7 @@ pub struct Config {
         value_parser = bounded!(u64).range(0..=100)
     )]
     pub batch_pace_ms: u64,
-    /// Orders waiting to be written at most; further ones are answered 503. Default: 10000; 1 to
+    /// Maximum orders waiting to be written; further ones are answered 503. Default: 10000; 1 to
     /// 100000.
     #[arg(
         id = "order_api_queue_max",
@@ -79,8 +79,8 @@ pub struct Config {
         value_parser = bounded!(u32).range(1..=100_000)
     )]
     pub queue_max: u32,
-    /// How long a POST waits for its order to be written before it is answered 503, in milliseconds:
-    /// a bound for a database that stalls. Default: 5000; 100 to 60000.
+    /// How long a POST waits for its order to be written before it is answered 503, in milliseconds.
+    /// This bounds the wait for a stalled database. Default: 5000; 100 to 60000.
     #[arg(
         id = "order_api_commit_wait_ms",
         long = "order-api-commit-wait-ms",
@@ -89,8 +89,8 @@ pub struct Config {
         value_parser = bounded!(u64).range(100..=60_000)
     )]
     pub commit_wait_ms: u64,
-    /// Requests of one caller per second in the long run; 0 lifts the limit. The default stands
-    /// above what a small machine serves, so that it hurts nobody who did not ask for it: set it to
+    /// Requests per second allowed to one caller; 0 lifts the limit. The default is more than a
+    /// small machine can serve, so it never refuses a request by surprise. Set it to
     /// what one customer may use. Default: 20000; up to 1000000.
     #[arg(
         id = "order_api_rate_per_s",
@@ -100,7 +100,7 @@ pub struct Config {
         value_parser = bounded!(u32).range(0..=1_000_000)
     )]
     pub rate_per_s: u32,
-    /// Connections open at once at most. Default: 4096; 1 to 65536.
+    /// Maximum open connections. Default: 4096; 1 to 65536.
     #[arg(
         id = "order_api_connections_max",
         long = "order-api-connections-max",
@@ -109,7 +109,7 @@ pub struct Config {
         value_parser = bounded!(u32).range(1..=65_536)
     )]
     pub connections_max: u32,
-    /// How long requests under way may take at a stop, in milliseconds. Default: 10000; 0 to 60000.
+    /// Time for requests under way to finish at a stop, in milliseconds. Default: 10000; 0 to 60000.
     #[arg(
         id = "order_api_drain_ms",
         long = "order-api-drain-ms",
@@ -118,7 +118,7 @@ pub struct Config {
         value_parser = bounded!(u64).range(0..=60_000)
     )]
     pub drain_ms: u64,
-    /// An outbox message older than this makes `/health/deep` fail, in seconds. Default: 60; 1 to
+    /// `/health/deep` fails if an outbox message is older than this, in seconds. Default: 60; 1 to
     /// 86400.
     #[arg(
         id = "order_api_outbox_age_max_s",
@@ -128,7 +128,7 @@ pub struct Config {
         value_parser = bounded!(u32).range(1..=86_400)
     )]
     pub outbox_age_max_s: u32,
-    /// Streams of order events open at once at most; further ones are answered 503. Default: 1000; 0 to
+    /// Maximum open streams of order events; further ones are answered 503. Default: 1000; 0 to
     /// 50000.
     #[arg(
         id = "order_api_streams_max",
@@ -138,7 +138,7 @@ pub struct Config {
         value_parser = bounded!(u32).range(0..=50_000)
     )]
     pub streams_max: u32,
-    /// A stream in which nothing happens says so this often, in milliseconds. Default: 15000; 100 to
+    /// Interval of keep-alive events in an idle stream, in milliseconds. Default: 15000; 100 to
     /// 60000.
     #[arg(
         id = "order_api_heartbeat_ms",
@@ -148,7 +148,7 @@ pub struct Config {
         value_parser = bounded!(u64).range(100..=60_000)
     )]
     pub heartbeat_ms: u64,
-    /// Sagas that bulk actions of staff move per second, all instances together. Default: 50; 1 to
+    /// Sagas that bulk actions change per second, over all instances. Default: 50; 1 to
     /// 1000.
     #[arg(
         id = "order_api_bulk_per_s",
@@ -158,7 +158,7 @@ pub struct Config {
         value_parser = bounded!(u32).range(1..=1_000)
     )]
     pub bulk_per_s: u32,
-    /// What the console calls this environment, on every page. Default: local; 1 to 30 characters.
+    /// Name of this environment, shown on every console page. Default: local; 1 to 30 characters.
     #[arg(
         id = "order_api_environment",
         long = "order-api-environment",
@@ -167,7 +167,7 @@ pub struct Config {
         value_parser = short_name
     )]
     pub environment: String,
-    /// Where the console finds saved reports of simulations. Default: .valerix/simulations.
+    /// Directory of the simulation reports that the console shows. Default: .valerix/simulations.
     #[arg(
         id = "order_api_simulations_dir",
         long = "order-api-simulations-dir",
@@ -175,7 +175,7 @@ pub struct Config {
         default_value = ".valerix/simulations"
     )]
     pub simulations_dir: PathBuf,
-    /// Who may use the staff routes (console, sagas, repairs), which ask nobody who they are.
+    /// Who may use the staff routes (console, sagas, repairs). They are not authenticated.
     #[arg(
         id = "staff_routes",
         long = "staff-routes",
@@ -189,10 +189,10 @@ pub struct Config {
 /// Who may use the staff routes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum StaffRoutes {
-    /// Whoever is on this machine, where the service listens on a loopback address; else nobody.
+    /// Users of this machine, if the service listens on a loopback address; otherwise no one.
     #[default]
     OnLoopback,
-    /// Whoever can reach the port: for a container whose port is published on a loopback address only.
+    /// Everyone who can reach the port. Only for a container whose port is published on a loopback address.
     OpenToAllWhoReachThePort,
 }
 

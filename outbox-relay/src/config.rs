@@ -11,33 +11,33 @@ use schema_pg::retention::Terms;
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 pub struct Config {
-    /// Where inventory is: http://host:port, without a path.
+    /// URL of the inventory service: http://host:port, without a path.
     #[arg(long, env = "INVENTORY_SERVICE_URL", default_value = "http://127.0.0.1:3002")]
     pub inventory_service_url: String,
 
-    /// Longest time one call to inventory may take, in milliseconds (100 to 60000).
+    /// Timeout of one call to inventory, in milliseconds (100 to 60000).
     #[arg(long, env = "RELAY_CALL_TIMEOUT_MS", default_value_t = 3_000, value_parser = clap::value_parser!(u64).range(100..=60_000))]
     pub call_timeout_ms: u64,
 
-    /// Sagas claimed in one statement at most (1 to 1000).
+    /// Maximum sagas claimed in one statement (1 to 1000).
     #[arg(long, env = "RELAY_CLAIM_MAX", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub claim_max: u32,
 
-    /// Sagas in flight at most (1 to 10000).
+    /// Maximum sagas in flight (1 to 10000).
     #[arg(long, env = "RELAY_IN_FLIGHT_MAX", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub in_flight_max: u32,
 
-    /// Time between two heartbeats, in milliseconds (50 to 10000). An idle relay looks for work with
-    /// its heartbeat only.
+    /// Time between two heartbeats, in milliseconds (50 to 10000). An idle relay polls the outbox only
+    /// with its heartbeat.
     #[arg(long, env = "RELAY_HEARTBEAT_MS", default_value_t = 500, value_parser = clap::value_parser!(u64).range(50..=10_000))]
     pub heartbeat_ms: u64,
 
-    /// Silence after which a relay's sagas may be taken over, in milliseconds (150 to 60000).
-    /// At least twice the heartbeat. Being wrong costs a replayed call, never a wrong result.
+    /// Age of a heartbeat from which a relay's sagas may be taken over, in milliseconds (150 to 60000).
+    /// At least twice the heartbeat. A needless take-over costs a repeated call, never a wrong result.
     #[arg(long, env = "RELAY_STALE_MS", default_value_t = 1_200, value_parser = clap::value_parser!(u64).range(150..=60_000))]
     pub stale_ms: u64,
 
-    /// Time that calls in flight get to finish when the relay is stopped, in milliseconds (0 to 30000).
+    /// Time for calls in flight to finish when the relay is stopped, in milliseconds (0 to 30000).
     #[arg(long, env = "RELAY_DRAIN_MS", default_value_t = 400, value_parser = clap::value_parser!(u64).range(0..=30_000))]
     pub drain_ms: u64,
 
@@ -45,15 +45,15 @@ pub struct Config {
     #[arg(long, env = "ORDER_DEADLINE_S", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(1..=604_800))]
     pub order_deadline_s: u64,
 
-    /// Time the breaker stays open at first, in milliseconds (100 to 600000).
+    /// First open time of the breaker, in milliseconds (100 to 600000).
     #[arg(long, env = "BREAKER_OPEN_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=600_000))]
     pub breaker_open_ms: u64,
 
-    /// Backlog that is woken per second after the breaker closed (1 to 1000000).
+    /// Sagas of the backlog woken per second after the breaker has closed (1 to 1000000).
     #[arg(long, env = "RELAY_DRAIN_RATE", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub drain_rate: u32,
 
-    /// Finished orders compared with inventory per second at most, by the eldest relay (0 to 100; 0: none are).
+    /// Maximum finished orders that the leader compares with inventory per second (0 to 100; 0: off).
     #[arg(long, env = "RELAY_RECONCILE_PER_S", default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=100))]
     pub reconcile_per_s: u32,
 
@@ -61,19 +61,19 @@ pub struct Config {
     #[arg(long, env = "RELAY_RECONCILE_AFTER_S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub reconcile_after_s: u64,
 
-    /// How long finished orders are kept, with their keys and journals, in days; 0: for ever (0 to 36500).
+    /// Days that finished orders are kept, with their keys and journals (0 to 36500; 0: for ever).
     #[arg(long, env = "ORDER_RETENTION_DAYS", default_value_t = 400, value_parser = clap::value_parser!(u32).range(0..=36_500))]
     pub order_retention_days: u32,
 
-    /// Orders looked at in one turn of their removal (2 to 5000).
+    /// Orders examined in one batch of their removal (2 to 5000).
     #[arg(long, env = "ORDER_RETENTION_ROWS_MAX", default_value_t = 200, value_parser = clap::value_parser!(u32).range(2..=5_000))]
     pub order_retention_rows_max: u32,
 
-    /// Pause between two turns, whichever relay takes them, in milliseconds (10 to 60000).
+    /// Pause between two batches, over all relays, in milliseconds (10 to 60000).
     #[arg(long, env = "ORDER_RETENTION_PAUSE_MS", default_value_t = 200, value_parser = clap::value_parser!(u32).range(10..=60_000))]
     pub order_retention_pause_ms: u32,
 
-    /// Whether inventory's batch call may be used where it is offered.
+    /// Whether to use inventory's batch call if inventory offers it.
     #[arg(long, env = "RELAY_BATCH_CALLS", default_value_t = BatchCalls::Auto)]
     pub batch_calls: BatchCalls,
 }
@@ -81,9 +81,9 @@ pub struct Config {
 /// How reservations travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum BatchCalls {
-    /// In batches, until inventory says that it does not know the call.
+    /// In batches, until inventory answers that it does not know the call.
     Auto,
-    /// One call each: the published contract.
+    /// One call for each reservation: the published contract.
     Off,
 }
 

@@ -13,12 +13,12 @@ use crate::settings::Settings;
 /// What runs when nothing is said.
 const DEFAULT_COMMAND: &str = "up";
 
-const WITHOUT_PROCESSES: &str = "All of these need real processes or databases. The search of the protocol and the \
-    seeded worlds in memory are run from the sources: cargo worlds (docs/simulations.md).";
+const WITHOUT_PROCESSES: &str = "These commands use real processes or databases. The model search and the seeded worlds in memory \
+    run from the sources: cargo worlds (docs/simulations.md).";
 
-/// Takes an order once, and finishes it, whatever breaks.
+/// Accepts each order once and finishes it, whatever breaks.
 ///
-/// Without a subcommand everything runs in one process on an embedded Postgres.
+/// Without a subcommand all services run in one process, on an embedded Postgres.
 #[derive(Debug, Parser)]
 #[command(name = "valerix", version, propagate_version = true)]
 struct Cli {
@@ -32,46 +32,46 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Everything in one process, on an embedded Postgres unless databases are given (the default)
+    /// Run all services in one process, on an embedded Postgres unless databases are given (default)
     Up(Box<Up>),
-    /// Only the embedded Postgres, in the foreground; prints the URLs of its databases
+    /// Run only the embedded Postgres, in the foreground, and print the URLs of its databases
     Postgres(DataDir),
-    /// Bring both databases to the shape that this binary knows
+    /// Apply this binary's migrations to both databases
     Migrate(DatabaseUrls),
-    /// The order service alone
+    /// Run the order service
     OrderApi(Box<OrderApi>),
-    /// The inventory service alone
+    /// Run the inventory service
     InventoryApi(Box<InventoryApi>),
-    /// One relay alone; several may run, on several hosts
+    /// Run one relay; several may run, on several hosts
     Relay(Box<Relay>),
-    /// Look at the configuration
+    /// Check the configuration
     #[command(subcommand)]
     Config(Config),
     #[command(flatten)]
     Desk(crate::desk::Desk),
-    /// Completions for a shell, to be put where it looks for them
+    /// Print completions for a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Measure one workload on a stack of its own, and what its Postgres could do at most
+    /// Measure one workload on a stack of its own, compared with its Postgres alone
     Bench(Box<trials::bench::Options>),
-    /// Whether an inventory service of your own keeps the contract
+    /// Check whether an inventory service keeps the contract
     ContractTest(checker::contract::Options),
-    /// Whether both databases agree about stock; 0: they do, 1: they do not, 2: nothing can be said
+    /// Compare both databases; exit code 0: they agree, 1: they differ, 2: the comparison failed
     Reconcile(Reconcile),
-    /// Try to break it, and check that nothing was lost
+    /// Crash the services on purpose, and check that nothing was lost
     #[command(subcommand, after_help = WITHOUT_PROCESSES)]
     Simulate(Simulate),
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Simulate {
-    /// The scenarios, and what each of them does
+    /// List the scenarios
     List,
     /// Run one scenario against real processes
     Run(Box<trials::crash::Options>),
-    /// Hold the invariants against two databases, at work or at rest
+    /// Check the invariants over two databases, at work or at rest
     Check(Check),
 }
 
@@ -80,10 +80,10 @@ pub(crate) enum Simulate {
 pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) databases: DatabaseUrls,
-    /// Orders are being placed and driven: say only what must be true at every moment.
+    /// Orders are being placed and driven: check only what must hold at every moment.
     #[arg(long)]
     pub(crate) live: bool,
-    /// Print JSON, with everything that is known of the first offending orders.
+    /// Print JSON, with all details of the first offending orders.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -93,14 +93,14 @@ pub(crate) struct Check {
 pub(crate) struct Reconcile {
     #[command(flatten)]
     pub(crate) databases: DatabaseUrls,
-    /// Put right what needs no guess, with an audit row for each: count again what is reserved, release
-    /// what is held for orders that ended without stock or do not exist.
+    /// Repair what needs no guess, with an audit row for each repair: recount reserved stock, and release
+    /// stock that is held for orders that ended without stock or do not exist.
     #[arg(long)]
     pub(crate) repair: bool,
-    /// Who asks for repairs, for the audit.
+    /// Who repairs, for the audit log.
     #[arg(long, default_value = "operator", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) actor: String,
-    /// Why, for the audit.
+    /// Why, for the audit log.
     #[arg(
         long,
         default_value = "valerix reconcile --repair",
@@ -114,7 +114,7 @@ pub(crate) struct Reconcile {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
-    /// Print every setting and where it comes from, and try what they name
+    /// Print every setting and its source, and test the addresses that they name
     Check(Box<Up>),
 }
 
@@ -146,7 +146,7 @@ pub(crate) struct OrderApi {
     pub(crate) pool: Pool,
     #[command(flatten)]
     pub(crate) config: order_api::Config,
-    /// Where inventory is, asked only by /health/deep. Default: http://127.0.0.1:3002.
+    /// URL of the inventory service, for /health/deep and the console. Default: http://127.0.0.1:3002.
     #[arg(long, env = "INVENTORY_SERVICE_URL", default_value = "http://127.0.0.1:3002")]
     pub(crate) inventory_service_url: String,
 }
@@ -178,7 +178,7 @@ pub(crate) struct Relay {
 /// Where the embedded Postgres keeps what must last.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct DataDir {
-    /// Directory of everything that must last. Default: .valerix below the current directory.
+    /// Directory of the embedded Postgres' data. Default: .valerix in the current directory.
     #[arg(long = "data-dir", env = "VALERIX_DATA_DIR", default_value = ".valerix")]
     pub(crate) path: PathBuf,
 }
@@ -221,7 +221,7 @@ pub(crate) struct InventoryDatabase {
 /// How each service uses its database.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Pool {
-    /// Connections of each service to its database at most. Default: 10; 4 to 100.
+    /// Maximum connections of each service to its database. Default: 10; 4 to 100.
     #[arg(
         id = "database_connections_max",
         long = "database-connections-max",

@@ -29,23 +29,23 @@ pub(crate) enum Desk {
     /// Place, show, list and cancel orders
     #[command(subcommand)]
     Orders(orders::Orders),
-    /// Look into sagas: what happened, why, and what comes next
+    /// Inspect and repair sagas
     #[command(subcommand)]
     Sagas(sagas::Sagas),
-    /// How many sagas stand in which state
+    /// Count sagas by state
     Stats(Remote),
-    /// Stock on hand, reserved and available; change it
+    /// Show and change stock
     #[command(subcommand)]
     Stock(stock::Stock),
-    /// How inventory looks to each relay; keep calls back, let them through
+    /// Show the breaker of each relay; pause and resume calls to inventory
     #[command(subcommand)]
     Breaker(breaker::Breaker),
-    /// Who did what, when, why, and what came of it
+    /// Show the audit log
     Audit(audit::Audit),
-    /// Faults in inventory: show, switch on, switch off
+    /// Show, start and stop faults in inventory
     #[command(subcommand)]
     Chaos(chaos::Chaos),
-    /// Whether everything an order needs is well
+    /// Check the health of all services
     Health(Remote),
 }
 

@@ -19,16 +19,16 @@ const COLUMNS: [Column; 7] = [
 /// Which entries.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Audit {
-    /// Only those about this order.
+    /// Only entries about this order.
     #[arg(long)]
     order: Option<String>,
-    /// Only what this person did.
+    /// Only entries of this person.
     #[arg(long)]
     by: Option<String>,
-    /// Only this kind: retry, cancel, resolve, note, bulk, breaker, reconcile.
+    /// Only entries of this kind: retry, cancel, resolve, note, bulk, breaker, reconcile.
     #[arg(long)]
     kind: Option<String>,
-    /// So many at most.
+    /// Maximum entries.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     limit: u16,
     #[command(flatten)]

@@ -20,11 +20,11 @@ const ORDER: [Column; 4] =
 /// What can be done with breakers.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Breaker {
-    /// How each breaker stands, relay by relay
+    /// Show the breaker of each relay
     List(Remote),
-    /// Keep every call back until it is closed
+    /// Pause calls to inventory until the breaker is closed
     Isolate(Switch),
-    /// Let calls through, and leave it to itself again
+    /// Resume calls, and return to automatic control
     Close(Switch),
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Switch {
     /// The breaker's name.
     #[arg(default_value = "inventory")]
     name: String,
-    /// Why, for the audit.
+    /// Why, for the audit log.
     #[arg(long)]
     reason: String,
     #[command(flatten)]

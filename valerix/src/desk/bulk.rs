@@ -33,16 +33,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// One action on many sagas.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Bulk {
-    /// What is done to each of them
+    /// The action
     kind: Kind,
     #[command(flatten)]
     acting: Acting,
-    /// How many sagas you have seen that match. Without it nothing is done, and you are told.
+    /// How many matching sagas you expect. Without it nothing is changed, and the number is printed.
     #[arg(long)]
     expect: Option<u64>,
     #[command(flatten)]
     filter: Filter,
-    /// Only those that wait or ended for this reason.
+    /// Only sagas that wait or ended for this reason.
     #[arg(long)]
     with_reason: Option<String>,
     #[command(flatten)]

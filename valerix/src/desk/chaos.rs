@@ -12,20 +12,20 @@ const PATH: &str = "/api/admin/chaos";
 /// What can be done with it.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Chaos {
-    /// What it does now, and what it has done
+    /// Show its settings and what it has done
     Show(Remote),
-    /// Let it in
+    /// Start faults
     On(On),
-    /// Send it away
+    /// Stop faults
     Off(Remote),
 }
 
 /// How bad.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct On {
-    /// How bad it gets
+    /// How severe the faults are
     preset: Preset,
-    /// It goes away by itself after so many seconds
+    /// Stop automatically after this many seconds
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     ttl_s: Option<u32>,
     #[command(flatten)]

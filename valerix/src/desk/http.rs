@@ -18,10 +18,10 @@ pub(crate) struct Remote {
     /// The inventory service.
     #[arg(long, env = "VALERIX_INVENTORY_URL", default_value = "http://127.0.0.1:3002")]
     inventory_url: String,
-    /// Sent as bearer token, where one is needed.
+    /// Bearer token, if one is needed.
     #[arg(long, env = "VALERIX_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// How the answer is printed.
+    /// Output format.
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     pub(crate) output: Output,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Remote {
 pub(crate) enum Output {
     /// For people.
     Table,
-    /// As the service answered.
+    /// The service's answer, as JSON.
     Json,
     /// One line per item.
     Ndjson,

@@ -34,7 +34,7 @@ pub(crate) enum Orders {
     Get(One),
     /// List orders, newest first
     List(List),
-    /// Show one order each time it moves, until it has ended
+    /// Show each change of one order until it has ended
     Watch(One),
     /// Cancel an order that is not confirmed yet
     Cancel(One),
@@ -65,13 +65,13 @@ pub(crate) struct One {
 /// Which orders.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct List {
-    /// Only those in this status.
+    /// Only orders with this status.
     #[arg(long)]
     status: Option<String>,
-    /// Only those for this item.
+    /// Only orders for this item.
     #[arg(long)]
     item: Option<String>,
-    /// So many at most.
+    /// Maximum orders.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     limit: u16,
     #[command(flatten)]

@@ -25,10 +25,10 @@ const NAME_CHARS_MAX: usize = 100;
 /// Who, why, and whether really.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Acting {
-    /// Why, for the audit.
+    /// Why, for the audit log.
     #[arg(long)]
     pub(super) reason: String,
-    /// Only say what would happen.
+    /// Show what would happen, and change nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
     #[command(flatten)]
@@ -38,7 +38,7 @@ pub(crate) struct Acting {
 /// In whose name.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Who {
-    /// Your name, for the audit. Default: the name of the user who runs this.
+    /// Your name, for the audit log. Default: the current user.
     #[arg(long, env = "VALERIX_ACTOR")]
     actor: Option<String>,
 }
@@ -50,7 +50,7 @@ pub(crate) struct OnOne {
     id: String,
     #[command(flatten)]
     acting: Acting,
-    /// Act only on this version of the saga. Default: as it is now.
+    /// Act only on this version of the saga. Default: the current one.
     #[arg(long)]
     if_version: Option<i32>,
     #[command(flatten)]
@@ -60,10 +60,10 @@ pub(crate) struct OnOne {
 /// What somebody found out about a parked saga.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Resolve {
-    /// What is true.
+    /// Your finding.
     #[arg(long)]
     finding: Finding,
-    /// How that is known.
+    /// How you know it.
     #[arg(long)]
     evidence: String,
     #[command(flatten)]

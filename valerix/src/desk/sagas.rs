@@ -61,23 +61,23 @@ const STATES: [Column; 3] =
 pub(crate) enum Sagas {
     /// List sagas, newest first
     List(List),
-    /// Everything about one saga
+    /// Show one saga in detail
     Show(One),
-    /// One saga in plain words
+    /// Explain one saga in plain words
     Explain(One),
-    /// What was tried, one line per attempt
+    /// List attempts, one line each
     Steps(One),
-    /// What happened when, drawn
+    /// Draw the timeline
     Timeline(Timeline),
-    /// Try again, now
+    /// Try again now
     Retry(OnOne),
-    /// Give back what it may hold, and end it
+    /// Release its stock and cancel it
     Cancel(OnOne),
-    /// Say what is true of a parked saga, with evidence
+    /// Resolve a parked saga, with evidence
     Resolve(Resolve),
-    /// Leave a note
+    /// Add a note
     Note(OnOne),
-    /// One action on all that match, as many as were seen
+    /// Act on all matching sagas
     Bulk(Box<Bulk>),
 }
 
@@ -93,16 +93,16 @@ pub(crate) struct One {
 /// Which sagas.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Filter {
-    /// Only those in this state.
+    /// Only sagas in this state.
     #[arg(long)]
     state: Option<String>,
-    /// Only those whose last call has an unknown outcome.
+    /// Only sagas in doubt: the outcome of a call is unknown.
     #[arg(long)]
     in_doubt: bool,
-    /// Only those that should have moved and have not.
+    /// Only sagas that are overdue.
     #[arg(long)]
     stuck: bool,
-    /// Only those for this item.
+    /// Only sagas for this item.
     #[arg(long)]
     item: Option<String>,
     /// An order id, an idempotency key, or an item.
@@ -115,10 +115,10 @@ pub(crate) struct Filter {
 pub(crate) struct List {
     #[command(flatten)]
     filter: Filter,
-    /// Only those that wait or ended for this reason.
+    /// Only sagas that wait or ended for this reason.
     #[arg(long)]
     reason: Option<String>,
-    /// So many at most.
+    /// Maximum sagas.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     limit: u16,
     #[command(flatten)]

@@ -20,7 +20,7 @@ const COLUMNS: [Column; 5] = [
 pub(crate) enum Stock {
     /// List all items
     List {
-        /// Only those that run low
+        /// Only items that run low
         #[arg(long)]
         low: bool,
         #[command(flatten)]
@@ -33,9 +33,9 @@ pub(crate) enum Stock {
         #[command(flatten)]
         remote: Remote,
     },
-    /// Say how many there are; makes the item where it is new
+    /// Set the stock on hand; creates a new item
     Set(Change),
-    /// Add pieces, or take some away with a negative number
+    /// Add pieces, or remove some with a negative number
     Add(Change),
 }
 

@@ -15,7 +15,7 @@ use crate::output;
 pub(crate) struct Timeline {
     /// The order's id.
     id: String,
-    /// Write the picture into this file instead.
+    /// Write an SVG picture into this file instead.
     #[arg(long)]
     svg: Option<PathBuf>,
     #[command(flatten)]
