@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use edge::MetricsHandle;
 use edge::health::HealthCache;
 use schema_pg::Db;
@@ -11,10 +10,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::Config;
 use crate::gremlin::Gremlin;
 use crate::intake::{Intake, Ledger, ledger_in};
 use crate::stock_gauges::StockGauges;
-use crate::{Config, routes};
 
 /// What the service works with.
 pub struct Deps {
@@ -85,11 +84,6 @@ impl InventoryApi {
             tasks,
             stop,
         })
-    }
-
-    /// The routes, inside their shell.
-    pub fn router(self: &Arc<InventoryApi>) -> Router {
-        routes::router(self)
     }
 }
 

@@ -33,7 +33,6 @@ use crate::InventoryApi;
 use crate::intake::Asked;
 use crate::lines::{RequestedLine, check_lines};
 use crate::reservations::decide;
-use crate::routes::SERVICE;
 use crate::saga_headers::{check_epoch, deadline};
 use crate::verdict::{Failed, Standing};
 
@@ -193,7 +192,7 @@ async fn answer(
     let begun = Instant::now();
     let (status, line) = context.around(decided(&api, reservation_id, asked)).await;
     if context.parent_id.is_some()
-        && let Some(span) = Span::of(context, SERVICE, SpanKind::Server)
+        && let Some(span) = Span::of(context, crate::SERVICE, SpanKind::Server)
     {
         end(span, batch, status, begun);
     }

@@ -35,3 +35,6 @@ pub use api::{Deps, InventoryApi, serve};
 pub use config::Config;
 pub use demo_stock::seed_demo_stock;
 pub use intake::Ledger;
+
+/// What this service is called in metrics, logs and spans.
+const SERVICE: &str = "inventory-api";

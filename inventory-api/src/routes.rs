@@ -7,11 +7,18 @@ use axum::routing::{get, post, put};
 use edge::{Shell, metrics_route, wrap};
 
 use crate::gremlin::admin;
-use crate::{InventoryApi, batch, by_order, health, reservations, stock, transactions, update};
+use crate::{
+    InventoryApi, SERVICE, batch, by_order, health, reservations, stock, transactions, update,
+};
 
-pub(crate) const SERVICE: &str = "inventory-api";
+impl InventoryApi {
+    /// The routes, inside their shell.
+    pub fn router(self: &Arc<InventoryApi>) -> Router {
+        router(self)
+    }
+}
 
-pub(crate) fn router(api: &Arc<InventoryApi>) -> Router {
+fn router(api: &Arc<InventoryApi>) -> Router {
     let reservation =
         put(reservations::reserve).delete(reservations::release).get(reservations::get_reservation);
     let chaos = post(admin::switch_on).get(admin::get).delete(admin::switch_off);

@@ -7,6 +7,7 @@ mod audit;
 mod breaker;
 mod bulk;
 mod chaos;
+mod filter;
 mod health;
 mod http;
 mod orders;

@@ -10,7 +10,6 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use super::reservations::LookAgain;
 use super::{CheckError, Subject};
 
 /// Orders that are dumped in full.
@@ -20,6 +19,15 @@ pub(crate) struct Connections {
     pub(crate) orders: PgConnection,
     pub(crate) inventory: PgConnection,
     pub(super) look_again: LookAgain,
+}
+
+/// Connections for single looks while the others stream.
+pub(crate) struct LookAgain {
+    pub(super) orders: PgConnection,
+    pub(super) inventory: PgConnection,
+    /// As far as the last look knows.
+    pub(super) orders_removed_below: Uuid,
+    pub(super) reservations_removed_below: Uuid,
 }
 
 impl Connections {

@@ -14,9 +14,9 @@ use schema_inventory::by_order::reservation_of;
 use schema_orders::audit::{
     StockClaim, count_earned_reservations, find_stock_claim, stream_stock_claims,
 };
-use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::connections::LookAgain;
 use super::report::{Counts, Findings};
 use super::reservation_match::{Mismatch, Reservation, compare};
 use super::{CheckError, Connections, Phase, in_inventory, in_orders};
@@ -187,15 +187,6 @@ impl Held<'_> {
         }
         Ok(Reservation::gather(rows))
     }
-}
-
-/// Connections for single looks while the others stream.
-pub(crate) struct LookAgain {
-    pub(super) orders: PgConnection,
-    pub(super) inventory: PgConnection,
-    /// As far as the last look knows.
-    pub(super) orders_removed_below: Uuid,
-    pub(super) reservations_removed_below: Uuid,
 }
 
 impl LookAgain {

@@ -1,7 +1,17 @@
 //! The rules of the house that matter, kept by a test. What they protect stands in docs/ARCHITECTURE.md.
 
+#[path = "tidy/circles.rs"]
+mod circles;
+#[path = "tidy/imports.rs"]
+mod imports;
+#[path = "tidy/tokens.rs"]
+mod tokens;
+
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use imports::Crate;
 
 /// Which of our crates a crate may use. Dependencies point one way; services never import each other.
 const MAY_USE: [(&str, &[&str]); 13] = [
@@ -66,6 +76,18 @@ const TOP_LEVEL: [&str; 12] = [
     "simulations",
     "target",
     "valerix",
+];
+
+/// Crates with circles that are still to be cut, and how many files are in them.
+const IN_CIRCLES: [(&str, usize); 7] = [
+    ("relay-core/src/lib.rs", 2),
+    ("edge/src/lib.rs", 6),
+    ("schema/embedded/src/lib.rs", 2),
+    ("schema/orders/src/lib.rs", 4),
+    ("order-api/src/lib.rs", 54),
+    ("outbox-relay/src/lib.rs", 11),
+    // Tier 1's actors, each of which acts on the others: they belong into the folder of their world.
+    ("simulations/worlds/src/lib.rs", 12),
 ];
 
 /// Longer than this and a room is crowded.
@@ -169,6 +191,23 @@ fn only_the_databases_clock_decides() {
         assert_absent(&format!("{folder}/src"), &["Utc::now", "SystemTime::now"], |path| {
             !is_test(path)
         });
+    }
+}
+
+#[test]
+fn no_file_needs_a_file_that_needs_it() {
+    let mut roots = sources();
+    roots.retain(|path| path.ends_with("src/lib.rs") || path.ends_with("main.rs"));
+    assert!(roots.len() > IN_CIRCLES.len(), "the crates are not found");
+    for root_file in roots {
+        let name =
+            root_file.strip_prefix(root()).expect("it is ours").to_string_lossy().into_owned();
+        let known = IN_CIRCLES.iter().find(|(listed, _)| *listed == name).map(|(_, files)| *files);
+        let house = Crate::read(&root_file);
+        let circles = circles::circles(&house.arrows());
+        let files = circles.iter().map(BTreeSet::len).sum();
+        assert!(known.unwrap_or(0) >= files, "{files} files of {name} in circles: {circles:#?}");
+        assert!(known.is_none() || files > 0, "{name} has no circle left: take it from IN_CIRCLES");
     }
 }
 

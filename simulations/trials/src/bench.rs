@@ -5,6 +5,7 @@
 //! thread of this process, whose share is told. It ends with the invariant checker: a fast wrong run is a
 //! failed run. Start at [`run`], then `workloads`; all of them in a row are `suite`.
 
+mod half_rate;
 mod idle;
 mod options;
 mod outage;

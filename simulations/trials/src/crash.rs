@@ -32,11 +32,11 @@ use anyhow::Context;
 use serde_json::{Value, json};
 
 pub use clock::Clock;
-pub use fault::{Fault, Kind, Target};
+pub use fault::{Fault, FaultRecord, Kind, Target};
 pub use known_bad::{KnownBadReport, Sighting};
 pub use options::Options;
 pub use proxy::{Proxy, Rule};
-pub use report::{Affected, FaultRecord, Report};
+pub use report::{Affected, Report};
 pub use scenario::Scenario;
 pub use story::Story;
 pub use sweep_report::{Cell, SweepReport};

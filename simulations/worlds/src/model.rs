@@ -12,15 +12,12 @@
 //! Start reading at [`world`](World) (what there is), then `step` (what can happen). The checker is
 //! stateright, <https://www.stateright.rs>.
 
-mod breaker;
 mod claims;
 mod config;
 mod invariants;
 mod inventory;
 mod known_bad;
-mod landmarks;
 mod machine;
-mod network;
 mod orders;
 mod relay;
 mod report;

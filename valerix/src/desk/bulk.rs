@@ -5,10 +5,10 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use super::filter::Filter;
 use super::http::{CallError, Of, Remote};
 use super::print::{self, Column};
 use super::repair::Acting;
-use super::sagas::Filter;
 
 const PATH: &str = "/api/bulk-actions";
 const PREVIEW: [Column; 5] = [

@@ -1,9 +1,9 @@
 //! `valerix sagas …` and `valerix stats`
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 
 use super::bulk::Bulk;
+use super::filter::Filter;
 use super::http::{Of, Remote};
 use super::page::{collect, encoded};
 use super::print::{self, Column};
@@ -90,26 +90,6 @@ pub(crate) struct One {
     remote: Remote,
 }
 
-/// Which sagas.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct Filter {
-    /// Only sagas in this state.
-    #[arg(long)]
-    state: Option<String>,
-    /// Only sagas in doubt: the outcome of a call is unknown.
-    #[arg(long)]
-    in_doubt: bool,
-    /// Only sagas that are overdue.
-    #[arg(long)]
-    stuck: bool,
-    /// Only sagas for this item.
-    #[arg(long)]
-    item: Option<String>,
-    /// An order id, an idempotency key, or an item.
-    #[arg(long, short)]
-    query: Option<String>,
-}
-
 /// Which of them.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct List {
@@ -144,20 +124,6 @@ pub(super) async fn run(asked: Sagas) -> anyhow::Result<()> {
         Sagas::Note(asked) => repair::act("note", asked).await,
         Sagas::Resolve(asked) => repair::resolve(asked).await,
         Sagas::Bulk(asked) => super::bulk::run(*asked).await,
-    }
-}
-
-impl Filter {
-    /// As a bulk action wants it.
-    pub(super) fn as_json(&self, reason: Option<&str>) -> Value {
-        let Filter { state, in_doubt, stuck, item, query } = self;
-        let only = |wanted: bool| wanted.then_some(true);
-        let all = json!({
-            "state": state, "reason": reason, "in_doubt": only(*in_doubt), "stuck": only(*stuck),
-            "item_id": item, "q": query,
-        });
-        let given = all.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
-        Value::Object(given.map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 }
 

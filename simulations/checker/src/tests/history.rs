@@ -15,7 +15,6 @@ use schema_pg::testing::TestDb;
 use sqlx::{AssertSqlSafe, Executor};
 use uuid::Uuid;
 
-use super::planted::Plant;
 use crate::Subject;
 use crate::ledger::{Conflict, Entry, Ledger, Outcome};
 
@@ -25,7 +24,7 @@ const TAKEOVER: Event = Event::Claimed { time_left_ms: 60_000, claim: Claim::Tak
 
 pub(crate) struct World {
     pub(crate) orders: TestDb,
-    inventory: TestDb,
+    pub(super) inventory: TestDb,
     by_name: BTreeMap<&'static str, Uuid>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) conflicts: Vec<Conflict>,
@@ -184,17 +183,8 @@ impl World {
         self.by_name[name]
     }
 
-    pub(crate) async fn plant(&mut self, plant: Plant) {
-        match plant {
-            Plant::Orders(sql) => run(&self.orders, self.with_ids(sql)).await,
-            Plant::Inventory(sql) => run(&self.inventory, self.with_ids(sql)).await,
-            Plant::Answers(spoil) => spoil(self),
-            Plant::Evidence(_) => {}
-        }
-    }
-
     /// `{name}` becomes that order's id.
-    fn with_ids(&self, sql: &str) -> String {
+    pub(super) fn with_ids(&self, sql: &str) -> String {
         self.by_name.iter().fold(sql.to_owned(), |sql, (name, id)| {
             sql.replace(&format!("{{{name}}}"), &id.to_string())
         })
@@ -330,6 +320,6 @@ fn line(item_id: &str) -> schema_orders::orders::Line {
     schema_orders::orders::Line { item_id: item_id.to_owned(), quantity: 1 }
 }
 
-async fn run(database: &TestDb, sql: String) {
+pub(super) async fn run(database: &TestDb, sql: String) {
     database.db.pool().execute(AssertSqlSafe(sql.clone())).await.expect(&sql);
 }

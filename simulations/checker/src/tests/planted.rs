@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::history::World;
+use super::history::{self, World};
 use crate::ledger::{Conflict, Entry, Outcome};
 use crate::{Amplification, Evidence, HalfOpen};
 
@@ -25,6 +25,18 @@ pub(crate) enum Plant {
 }
 
 use Plant::{Answers, Inventory, Orders};
+
+impl World {
+    /// Leaves this fault behind.
+    pub(crate) async fn plant(&mut self, plant: Plant) {
+        match plant {
+            Orders(sql) => history::run(&self.orders, self.with_ids(sql)).await,
+            Inventory(sql) => history::run(&self.inventory, self.with_ids(sql)).await,
+            Answers(spoil) => spoil(self),
+            Plant::Evidence(_) => {}
+        }
+    }
+}
 
 const fn fault(check: &'static str, plant: Plant) -> Planted {
     Planted { check, plant }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use sqlx::{Connection, PgConnection};
 use tokio::time::{Instant, sleep};
 
+use super::half_rate::half_rate;
 use super::options::Options;
 use super::report::{Goal, Report};
 use super::session::Session;
 use super::shape::Shape;
-use super::workloads::half_rate;
 use checker::ledger::{Entry, Ledger};
 
 const DEAD_FOR: Duration = Duration::from_mins(1);

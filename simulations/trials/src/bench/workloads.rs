@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use schema_pg::HeldSnapshot;
 
+use super::half_rate::half_rate;
 use super::options::Options;
 use super::report::{Goal, Report, median};
 use super::row::Row;
@@ -13,8 +14,6 @@ use super::workload::Workload;
 use super::{idle, outage, past};
 use crate::load::Basket;
 
-/// How long the closed loop that W4 takes its rate from is run.
-const CALIBRATION: Duration = Duration::from_secs(8);
 /// Lines of an order of W3.
 const LINES: u32 = 5;
 /// A held snapshot hurts only after a while.
@@ -118,23 +117,6 @@ async fn compared(
     let row = session.measure(otherwise(shape).labelled(label)).await?;
     report.rows.push(row);
     Ok(())
-}
-
-/// Half of what a closed loop reaches, in orders per second.
-pub(super) async fn half_rate(
-    session: &mut Session,
-    options: &Options,
-    report: &mut Report,
-) -> anyhow::Result<f64> {
-    if let Some(rate) = options.rate {
-        return Ok(rate);
-    }
-    let clients = options.client_counts().into_iter().max().unwrap_or(64);
-    let shape = Shape::uniform(clients, options.duration().min(CALIBRATION));
-    let row = session.measure(shape.labelled("w1")).await?;
-    let half = row.orders_per_s / 2.0;
-    report.rows.push(row);
-    Ok(half)
 }
 
 async fn half_load(

@@ -112,3 +112,29 @@ pub struct Fault {
     /// Picks among several processes of the kind.
     pub pick: u32,
 }
+
+/// One fault as it was inflicted.
+#[derive(Debug, Clone, Serialize)]
+pub struct FaultRecord {
+    /// What.
+    pub kind: Kind,
+    /// To whom.
+    pub target: String,
+    /// When, since the load began.
+    pub at_ms: f64,
+    /// How long.
+    pub lasted_ms: f64,
+    /// Until things moved again; `None`: not within the bound.
+    pub recovered_ms: Option<f64>,
+    /// The load ended before anything could be seen.
+    pub cut_short: bool,
+}
+
+/// Faults that were felt at some moment of that time.
+pub(super) fn under_way(faults: &[FaultRecord], from_ms: f64, to_ms: f64) -> Vec<usize> {
+    let overlaps = |fault: &FaultRecord| {
+        let felt_until = fault.at_ms + fault.lasted_ms + fault.recovered_ms.unwrap_or(0.0);
+        fault.at_ms <= to_ms && felt_until >= from_ms
+    };
+    faults.iter().enumerate().filter(|(_, fault)| overlaps(fault)).map(|(index, _)| index).collect()
+}

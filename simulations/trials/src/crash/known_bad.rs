@@ -80,19 +80,6 @@ pub(super) async fn run(options: &Options, directory: &Path) -> anyhow::Result<O
     Ok(Outcome::KnownBad(KnownBadReport { command_line: options.command_line(), sightings }))
 }
 
-/// What Postgres is told so that a flaw shows: it writes its log only when somebody waits for it.
-pub(super) fn postgres_settings(flaw: Option<&str>) -> Vec<(String, String)> {
-    let settings: &[(&str, &str)] = match flaw {
-        Some("commit-not-flushed") => &[
-            ("wal_writer_delay", "10s"),
-            ("wal_writer_flush_after", "1GB"),
-            ("bgwriter_lru_maxpages", "0"),
-        ],
-        _ => &[],
-    };
-    settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-}
-
 /// The checks that see what the flaw does, and nothing else does.
 #[cfg(feature = "failpoints")]
 fn betrayed_by(flaw: schema_pg::known_bad::Flaw) -> &'static [&'static str] {

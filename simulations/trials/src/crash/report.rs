@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::fault::Kind;
+use super::fault::{FaultRecord, Kind, under_way};
 use super::options::Options;
 use super::story::Story;
 use crate::load::Results;
@@ -22,23 +22,6 @@ use checker::ledger::{Entry, Ledger, Outcome};
 const SLOW_MS: u32 = 1_000;
 /// Affected orders kept in the report; all are counted.
 const AFFECTED_MAX: usize = 10_000;
-
-/// One fault as it was inflicted.
-#[derive(Debug, Clone, Serialize)]
-pub struct FaultRecord {
-    /// What.
-    pub kind: Kind,
-    /// To whom.
-    pub target: String,
-    /// When, since the load began.
-    pub at_ms: f64,
-    /// How long.
-    pub lasted_ms: f64,
-    /// Until things moved again; `None`: not within the bound.
-    pub recovered_ms: Option<f64>,
-    /// The load ended before anything could be seen.
-    pub cut_short: bool,
-}
 
 /// An order that felt the faults.
 #[derive(Debug, Clone, Serialize)]
@@ -281,15 +264,6 @@ fn affected(ledger: &Ledger, faults: &[FaultRecord]) -> (Vec<Affected>, u64) {
         }
     }
     (kept, count)
-}
-
-/// Faults that were felt at some moment of that time.
-pub(super) fn under_way(faults: &[FaultRecord], from_ms: f64, to_ms: f64) -> Vec<usize> {
-    let overlaps = |fault: &FaultRecord| {
-        let felt_until = fault.at_ms + fault.lasted_ms + fault.recovered_ms.unwrap_or(0.0);
-        fault.at_ms <= to_ms && felt_until >= from_ms
-    };
-    faults.iter().enumerate().filter(|(_, fault)| overlaps(fault)).map(|(index, _)| index).collect()
 }
 
 fn moments(results: &Results) -> Vec<Moment> {

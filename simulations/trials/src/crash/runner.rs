@@ -15,12 +15,12 @@ use tokio::time::{Instant, sleep};
 
 use super::clock::{self, Clock, Clocks};
 use super::disk::{self, Disk};
-use super::known_bad::postgres_settings;
+use super::fault::FaultRecord;
 use super::nemesis::Nemesis;
 use super::options::Options;
 use super::people::People;
 use super::proxy::Proxy;
-use super::report::{FaultRecord, Report};
+use super::report::Report;
 use super::scenario::Setup;
 use super::story;
 use crate::load::{self, Basket, Pace, Patience, Plan, Running};
@@ -137,6 +137,19 @@ async fn start(options: &Options, setup: &Setup, directory: &Path) -> anyhow::Re
     schema_inventory::bulk::insert_stock(&mut inventory, i64::from(setup.items), on_hand).await?;
     inventory.close().await?;
     Ok(Ground { stack, proxy, disk, clocks })
+}
+
+/// What Postgres is told so that a flaw shows: it writes its log only when somebody waits for it.
+fn postgres_settings(flaw: Option<&str>) -> Vec<(String, String)> {
+    let settings: &[(&str, &str)] = match flaw {
+        Some("commit-not-flushed") => &[
+            ("wal_writer_delay", "10s"),
+            ("wal_writer_flush_after", "1GB"),
+            ("bgwriter_lru_maxpages", "0"),
+        ],
+        _ => &[],
+    };
+    settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// Good clients, impatient ones, and ones that ask again although they know.

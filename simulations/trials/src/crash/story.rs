@@ -9,7 +9,7 @@ use serde::Serialize;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use super::report::{FaultRecord, under_way};
+use super::fault::{FaultRecord, under_way};
 
 /// Sagas that are looked at.
 const CANDIDATES: i64 = 100;

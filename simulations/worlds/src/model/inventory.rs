@@ -3,7 +3,7 @@
 use super::config::{Config, ITEMS_MAX};
 use super::invariants::Invariant;
 use super::known_bad::KnownBad;
-use super::network::Message;
+use super::world::network::Message;
 use super::world::{Call, Kind, Outcome, Row, World};
 
 /// Executes a call and says how it answers. `None` where a planted flaw has only looked so far.

@@ -1,12 +1,13 @@
 //! A relay: claim, call, record. Between any two of these it may crash, hang or be taken for dead.
 
+use super::claims;
 use super::config::{Config, Feature};
 use super::invariants::Invariant;
 use super::known_bad::KnownBad;
-use super::network::Message;
 use super::orders;
+use super::world::breaker;
+use super::world::network::Message;
 use super::world::{Call, Kind, Outcome, Relay, Ticket, World};
-use super::{breaker, claims};
 use saga::Claim;
 
 /// Claims, and holds what it claimed.

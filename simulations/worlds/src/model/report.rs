@@ -3,8 +3,8 @@
 use super::config::{Bound, Config};
 use super::invariants::Invariant;
 use super::known_bad::KnownBad;
-use super::landmarks::landmarks;
 use super::search::Search;
+use super::search::landmarks::landmarks;
 use super::step::Action;
 use stateright::{Checker, HasDiscoveries, Model};
 use std::collections::BTreeSet;

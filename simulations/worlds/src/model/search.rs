@@ -1,11 +1,13 @@
 //! The model as stateright wants it.
 
+pub(super) mod landmarks;
+
 use super::config::Config;
 use super::invariants::Invariant;
-use super::landmarks::landmarks;
 use super::step::{self, Action};
 use super::symmetry;
 use super::world::World;
+use landmarks::landmarks;
 use stateright::{Model, Property};
 
 /// A search of one configuration.

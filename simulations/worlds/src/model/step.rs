@@ -3,11 +3,12 @@
 use super::config::{Config, Feature};
 use super::invariants::Invariant;
 use super::known_bad::KnownBad;
-use super::network::Message;
 use super::orders;
 use super::staff::{self, Repair};
+use super::world::breaker;
+use super::world::network::Message;
 use super::world::{Call, Cancel, Deadline, Order, Outcome, Relay, State, World};
-use super::{breaker, claims, inventory, relay};
+use super::{claims, inventory, relay};
 use saga::Claim;
 
 /// Something that happens.

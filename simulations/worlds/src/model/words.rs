@@ -1,8 +1,8 @@
 //! Actions in words, for whoever reads a trace.
 
-use super::network::Message;
 use super::step::{Action, Parcel};
 use super::world::Call;
+use super::world::network::Message;
 use std::fmt;
 
 impl fmt::Display for Action {

@@ -1,9 +1,13 @@
 //! What there is: two databases, the relays, the network between, and what was planned to go wrong.
 
-use super::breaker::Breaker;
+pub(super) mod breaker;
+pub(super) mod network;
+
+use breaker::Breaker;
+use network::Network;
+
 use super::config::{Config, ITEMS_MAX, ORDERS_MAX, RELAYS_MAX, RESERVATIONS_MAX};
 use super::invariants::Invariant;
-use super::network::Network;
 
 /// One state of the model.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,23 +1,23 @@
 //! What a search must have seen at least once. An invariant that holds everywhere says little when
 //! "everywhere" never went near the danger.
 
-use super::breaker::PERMITS;
-use super::config::{Config, Feature};
-use super::invariants::half_open_calls;
-use super::search::Search;
-use super::world::{Deadline, Doubt, Order, Owner, Relay, Row, State, World};
+use crate::model::config::{Config, Feature};
+use crate::model::invariants::half_open_calls;
+use crate::model::search::Search;
+use crate::model::world::breaker::PERMITS;
+use crate::model::world::{Deadline, Doubt, Order, Owner, Relay, Row, State, World};
 
 /// A world that a search must have seen, or it searched too little.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Landmark {
-    pub(super) name: &'static str,
+pub(in crate::model) struct Landmark {
+    pub(in crate::model) name: &'static str,
     /// What a configuration needs to get there; `None` for "nothing".
-    pub(super) needs: Option<Feature>,
-    pub(super) reached: fn(&Search, &World) -> bool,
+    pub(in crate::model) needs: Option<Feature>,
+    pub(in crate::model) reached: fn(&Search, &World) -> bool,
 }
 
 /// The landmarks of a configuration.
-pub(super) fn landmarks(config: &Config) -> Vec<Landmark> {
+pub(in crate::model) fn landmarks(config: &Config) -> Vec<Landmark> {
     const fn always(name: &'static str, reached: fn(&Search, &World) -> bool) -> Landmark {
         Landmark { name, needs: None, reached }
     }

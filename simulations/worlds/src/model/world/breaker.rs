@@ -2,22 +2,22 @@
 //! closes it. Its rates and windows are tested where they live, in `saga`; here it is about how it
 //! joins the scheduler.
 
-use super::config::{Config, Feature};
-use super::invariants::Invariant;
-use super::known_bad::KnownBad;
-use super::world::{Outcome, Ticket, World};
+use crate::model::config::{Config, Feature};
+use crate::model::invariants::Invariant;
+use crate::model::known_bad::KnownBad;
+use crate::model::world::{Outcome, Ticket, World};
 
 /// Half-open calls that may be in flight.
-pub(super) const PERMITS: u8 = 1;
+pub(in crate::model) const PERMITS: u8 = 1;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Breaker {
-    pub(super) phase: Phase,
-    pub(super) generation: u8,
+pub(in crate::model) struct Breaker {
+    pub(in crate::model) phase: Phase,
+    pub(in crate::model) generation: u8,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Phase {
+pub(in crate::model) enum Phase {
     Closed,
     Open,
     HalfOpen { in_flight: u8 },
@@ -30,7 +30,7 @@ impl Default for Breaker {
 }
 
 impl Breaker {
-    pub(super) fn admits(self, config: &Config) -> bool {
+    pub(in crate::model) fn admits(self, config: &Config) -> bool {
         match self.phase {
             Phase::Closed => true,
             Phase::Open => false,
@@ -40,7 +40,7 @@ impl Breaker {
         }
     }
 
-    pub(super) fn acquire(&mut self, config: &Config) -> Option<Ticket> {
+    pub(in crate::model) fn acquire(&mut self, config: &Config) -> Option<Ticket> {
         if !self.admits(config) {
             return None;
         }
@@ -55,12 +55,12 @@ impl Breaker {
     }
 
     /// The open time is over.
-    pub(super) fn half_open(&mut self) {
+    pub(in crate::model) fn half_open(&mut self) {
         self.enter(Phase::HalfOpen { in_flight: 0 });
     }
 
     /// A permit comes back without a result: its relay crashed.
-    pub(super) fn abandon(&mut self, config: &Config, ticket: Ticket) {
+    pub(in crate::model) fn abandon(&mut self, config: &Config, ticket: Ticket) {
         if ticket.generation == self.generation
             && !config.is(KnownBad::PermitLostOnCrash)
             && let Phase::HalfOpen { in_flight } = &mut self.phase
@@ -76,7 +76,12 @@ impl Breaker {
 }
 
 /// A call has ended: its permit comes back with the result.
-pub(super) fn finish(config: &Config, world: &mut World, ticket: Ticket, outcome: Outcome) {
+pub(in crate::model) fn finish(
+    config: &Config,
+    world: &mut World,
+    ticket: Ticket,
+    outcome: Outcome,
+) {
     if !config.has(Feature::Breaker) {
         return;
     }
