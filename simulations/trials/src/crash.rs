@@ -31,6 +31,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde_json::{Value, json};
 
+use crate::xml::escape;
+
 pub use clock::Clock;
 pub use fault::{Fault, FaultRecord, Kind, Target};
 pub use known_bad::{KnownBadReport, Sighting};
@@ -182,7 +184,7 @@ fn make_room_for(report: Option<&Path>) -> anyhow::Result<()> {
 
 /// A page of what the terminal shows.
 fn plain_page(title: &str, text: &str) -> String {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    let text = escape(text);
     format!("<!doctype html><meta charset=\"utf-8\"><title>{title}</title><pre>{text}</pre>")
 }
 

@@ -7,3 +7,4 @@ pub mod bench;
 pub mod crash;
 pub mod load;
 pub mod stack;
+pub mod xml;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::report::Report;
 use super::row::{Point, Row};
+use crate::xml::escape;
 
 const WIDTH: f64 = 960.0;
 const PANEL: f64 = 150.0;
@@ -98,10 +99,6 @@ fn nice(value: f64) -> f64 {
     let scale = 10_f64.powf(value.log10().floor());
     let steps = [1.0, 2.0, 2.5, 5.0, 10.0];
     steps.iter().map(|step| step * scale).find(|round| *round >= value).unwrap_or(value)
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]

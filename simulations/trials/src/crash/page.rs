@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::report::{Moment, Report};
 use super::story::Story;
+use crate::xml::escape;
 
 const WIDTH: f64 = 1_000.0;
 const HEIGHT: f64 = 220.0;
@@ -177,8 +178,4 @@ fn affected(report: &Report) -> String {
         );
     }
     rows
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

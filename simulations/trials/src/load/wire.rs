@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 as the generator needs: requests by hand, answers read in one pass.
+//! As much of HTTP/1.1 as the generator needs: requests written by hand, the head of an answer read by `httparse`.
 //!
 //! An answer is understood only with a `content-length`, which is what our services send.
 
@@ -8,6 +8,8 @@ use uuid::Uuid;
 
 /// Heads longer than this are refused.
 const HEAD_MAX: usize = 16 * 1024;
+/// Heads with more headers than this are refused.
+const HEADERS_MAX: usize = 64;
 /// Bodies longer than this are refused.
 const BODY_MAX: usize = 1024 * 1024;
 
@@ -97,10 +99,15 @@ struct Malformed;
 /// The answer without its body, the length of the head, the length of the body. `None`: not all of
 /// the head is here yet.
 fn parse_head(bytes: &[u8]) -> Result<Option<(Answer, usize, usize)>, Malformed> {
-    let Some(status_line) = line(bytes) else { return Ok(None) };
-    let status = status_line.strip_prefix(b"HTTP/1.1 ").and_then(|rest| number(rest.get(..3)?));
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut head = httparse::Response::new(&mut headers);
+    let length = match head.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(_) => return Err(Malformed),
+    };
     let mut answer = Answer {
-        status: status.and_then(|status| u16::try_from(status).ok()).ok_or(Malformed)?,
+        status: head.code.filter(|_| head.version == Some(1)).ok_or(Malformed)?,
         order_id: None,
         state: None,
         replayed: false,
@@ -108,34 +115,26 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Answer, usize, usize)>, Malformed>
         closes: false,
     };
     let mut body_length = None;
-    let mut at = status_line.len() + 2;
-    loop {
-        let Some(header) = line(&bytes[at..]) else { return Ok(None) };
-        at += header.len() + 2;
-        if header.is_empty() {
-            break;
-        }
-        let colon = header.iter().position(|byte| *byte == b':').ok_or(Malformed)?;
-        let (name, value) = (&header[..colon], header[colon + 1..].trim_ascii());
+    for httparse::Header { name, value } in head.headers {
         // Names are told apart by length first: most headers are of no interest.
         match name.len() {
-            14 if name.eq_ignore_ascii_case(b"content-length") => {
+            14 if name.eq_ignore_ascii_case("content-length") => {
                 body_length = Some(number(value).ok_or(Malformed)?);
             }
-            8 if name.eq_ignore_ascii_case(b"location") => {
+            8 if name.eq_ignore_ascii_case("location") => {
                 let id = value.len().checked_sub(36).and_then(|start| value.get(start..));
                 answer.order_id = id.and_then(|id| Uuid::try_parse_ascii(id).ok());
             }
-            19 if name.eq_ignore_ascii_case(b"idempotent-replayed") => {
-                answer.replayed = value == b"true";
+            19 if name.eq_ignore_ascii_case("idempotent-replayed") => {
+                answer.replayed = *value == b"true";
             }
-            11 if name.eq_ignore_ascii_case(b"retry-after") => {
+            11 if name.eq_ignore_ascii_case("retry-after") => {
                 answer.retry_after = number(value).map(|s| Duration::from_secs(s as u64));
             }
-            10 if name.eq_ignore_ascii_case(b"connection") => {
+            10 if name.eq_ignore_ascii_case("connection") => {
                 answer.closes = value.eq_ignore_ascii_case(b"close");
             }
-            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => return Err(Malformed),
+            17 if name.eq_ignore_ascii_case("transfer-encoding") => return Err(Malformed),
             _ => {}
         }
     }
@@ -144,13 +143,7 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Answer, usize, usize)>, Malformed>
         (_, Some(length)) if length <= BODY_MAX => length,
         _ => return Err(Malformed),
     };
-    Ok(Some((answer, at, body_length)))
-}
-
-/// The bytes up to the next CR LF.
-fn line(bytes: &[u8]) -> Option<&[u8]> {
-    let end = bytes.iter().position(|byte| *byte == b'\n')?;
-    bytes[..end].strip_suffix(b"\r")
+    Ok(Some((answer, length, body_length)))
 }
 
 fn number(digits: &[u8]) -> Option<usize> {

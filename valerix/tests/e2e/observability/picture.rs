@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use trials::xml::escape;
+
 /// Told apart without colour, too: see [`DASHES`].
 const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#aa3377", "#b8860b", "#444444"];
 const DASHES: [&str; 6] = ["none", "7 3", "2 3", "10 3 2 3", "4 4", "1 2"];
@@ -158,8 +160,4 @@ fn shown(value: f64, unit: &str) -> String {
         "ops" | "reqps" => format!("{value}/s"),
         _ => value.to_string(),
     }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

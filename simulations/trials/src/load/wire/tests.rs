@@ -62,6 +62,7 @@ fn refuses_what_it_does_not_understand() {
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n",
         "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+        "HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n",
     ];
     for text in broken {
         assert_eq!(parse(text.as_bytes()), Parsed::Broken, "{text:?}");
