@@ -156,7 +156,7 @@ async fn store(connection: &mut PgConnection, decided: Vec<Decided>) -> Result<C
     for decided in decided {
         match decided {
             Decided::Moves { mut decided, call } => {
-                if call.is_some() && known_bad::is_on(Flaw::MessageRemovedEarly) {
+                if call.is_some() && known_bad::is_on(Flaw::OutboxRemovedAtClaim) {
                     decided.outbox = OutboxChange::Remove;
                 }
                 moves.push(decided);

@@ -256,7 +256,7 @@ fn jitter(call: &Call) -> u32 {
 
 /// The same one for as long as its outcome is unknown: that is what makes repeating harmless.
 fn reservation_id(call: &Call) -> Uuid {
-    if is_retry(call) && known_bad::is_on(Flaw::NewReservationOnRetry) {
+    if is_retry(call) && known_bad::is_on(Flaw::NewReservationIdPerAttempt) {
         return Uuid::now_v7();
     }
     call.loaded.saga.reservation_id

@@ -129,7 +129,7 @@ async fn store(
         let stored = lanes
             .write_one(Site::RecordOutcomes, move |connection| {
                 Box::pin(async move {
-                    if known_bad::is_on(Flaw::NoEpochCheck) {
+                    if known_bad::is_on(Flaw::NoFenceInOrders) {
                         expect_anything(connection, &mut attempt).await?;
                     }
                     let stored = store_moves(connection, &attempt).await?;

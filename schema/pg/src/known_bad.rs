@@ -2,8 +2,10 @@
 //!
 //! A checker that has never found anything may be blind. Each flaw here breaks one rule of the protocol in
 //! one place of the product; `valerix simulate run known-bad` succeeds only where the invariants are
-//! seen broken. Flaws exist only with the cargo feature `failpoints`: without it [`is_on`] is `false`
-//! at compile time, no name is in the binary, and a process that is told of one refuses to start.
+//! seen broken. A flaw that the seeded worlds plant too has the same name there.
+//!
+//! Flaws exist only with the cargo feature `failpoints`: without it [`is_on`] is `false` at compile time, no
+//! name is in the binary, and a process that is told of one refuses to start.
 
 /// The environment variable that names the flaw.
 pub const VARIABLE: &str = "KNOWN_BAD";
@@ -12,11 +14,11 @@ pub const VARIABLE: &str = "KNOWN_BAD";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
     /// The outbox message goes with the claim instead of with the outcome.
-    MessageRemovedEarly,
+    OutboxRemovedAtClaim,
     /// Outcomes are stored whoever has claimed the saga meanwhile.
-    NoEpochCheck,
+    NoFenceInOrders,
     /// A repeated call carries a reservation id of its own.
-    NewReservationOnRetry,
+    NewReservationIdPerAttempt,
     /// A call without an answer counts as a no.
     TimeoutIsFailure,
     /// A release of what never was is acknowledged, and leaves nothing that would refuse a late reserve.
@@ -52,9 +54,9 @@ mod planted {
     impl Flaw {
         /// All of them.
         pub const ALL: [Flaw; 6] = [
-            Flaw::MessageRemovedEarly,
-            Flaw::NoEpochCheck,
-            Flaw::NewReservationOnRetry,
+            Flaw::OutboxRemovedAtClaim,
+            Flaw::NoFenceInOrders,
+            Flaw::NewReservationIdPerAttempt,
             Flaw::TimeoutIsFailure,
             Flaw::ReleaseWithoutTombstone,
             Flaw::CommitNotFlushed,
@@ -63,9 +65,9 @@ mod planted {
         /// As it is written in the variable.
         pub fn name(self) -> &'static str {
             match self {
-                Self::MessageRemovedEarly => "message-removed-early",
-                Self::NoEpochCheck => "no-epoch-check",
-                Self::NewReservationOnRetry => "new-reservation-on-retry",
+                Self::OutboxRemovedAtClaim => "outbox-removed-at-claim",
+                Self::NoFenceInOrders => "no-fence-in-orders",
+                Self::NewReservationIdPerAttempt => "new-reservation-id-per-attempt",
                 Self::TimeoutIsFailure => "timeout-is-failure",
                 Self::ReleaseWithoutTombstone => "release-without-tombstone",
                 Self::CommitNotFlushed => "commit-not-flushed",

@@ -11,7 +11,7 @@
 
 mod coverage;
 mod customer;
-mod dice;
+pub(crate) mod dice;
 mod faults;
 mod gate;
 pub(crate) mod invariants;

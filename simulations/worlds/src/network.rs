@@ -11,7 +11,6 @@
 //! is a new process, a deadline that passes on the way. Start at `run`.
 
 mod database;
-mod dice;
 mod nemesis;
 mod relay;
 mod run;

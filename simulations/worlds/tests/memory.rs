@@ -35,16 +35,16 @@ fn every_invariant_holds_in_every_world() {
 fn every_planted_flaw_is_found_by_the_invariant_it_breaks() {
     let mut missed = Vec::new();
     let mut fired: BTreeSet<Invariant> = BTreeSet::new();
-    for known_bad in KnownBad::ALL {
+    for known_bad in KnownBad::in_memory() {
         match find(known_bad, FOUND_WITHIN) {
             Some((seeds, run)) => {
-                println!("{known_bad:?}: found in seed {seeds}: {}", known_bad.breaks().name());
+                println!("{known_bad:?}: found in seed {seeds}");
                 fired.extend(run.broken.iter().map(|(invariant, _)| *invariant));
             }
             None => missed.push(known_bad),
         }
     }
-    println!("{} of {} found", KnownBad::ALL.len() - missed.len(), KnownBad::ALL.len());
+    println!("{} not found", missed.len());
     assert!(missed.is_empty(), "not found: {missed:?}");
     let silent: Vec<_> = Invariant::ALL.into_iter().filter(|one| !fired.contains(one)).collect();
     assert!(silent.is_empty(), "never seen to fire: {silent:?}");

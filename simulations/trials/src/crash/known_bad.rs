@@ -48,9 +48,9 @@ pub(super) async fn run(options: &Options, directory: &Path) -> anyhow::Result<O
     let wanted = options.known_bad.as_deref().map(Flaw::named).transpose()?;
     for flaw in Flaw::ALL.into_iter().filter(|flaw| wanted.is_none_or(|wanted| wanted == *flaw)) {
         let (scenario, faults) = match flaw {
-            Flaw::MessageRemovedEarly => (Scenario::RelayCrashLoop, 8),
-            Flaw::NoEpochCheck => (Scenario::ZombieRelay, 6),
-            Flaw::NewReservationOnRetry | Flaw::TimeoutIsFailure => {
+            Flaw::OutboxRemovedAtClaim => (Scenario::RelayCrashLoop, 8),
+            Flaw::NoFenceInOrders => (Scenario::ZombieRelay, 6),
+            Flaw::NewReservationIdPerAttempt | Flaw::TimeoutIsFailure => {
                 (Scenario::SchrodingersWarehouse, 4)
             }
             Flaw::ReleaseWithoutTombstone => (Scenario::LateAndDuplicated, 10),
@@ -86,9 +86,9 @@ fn betrayed_by(flaw: schema_pg::known_bad::Flaw) -> &'static [&'static str] {
     use schema_pg::known_bad::Flaw;
 
     match flaw {
-        Flaw::MessageRemovedEarly => &["unfinished-without-message"],
-        Flaw::NoEpochCheck => &["epoch-went-back"],
-        Flaw::NewReservationOnRetry => &["stock-held-twice"],
+        Flaw::OutboxRemovedAtClaim => &["unfinished-without-message"],
+        Flaw::NoFenceInOrders => &["epoch-went-back"],
+        Flaw::NewReservationIdPerAttempt => &["stock-held-twice"],
         Flaw::TimeoutIsFailure => &["stock-held-by-ended-order"],
         // what a late reserve would find, or has found already
         Flaw::ReleaseWithoutTombstone => &["late-reserve-possible", "stock-held-by-ended-order"],

@@ -61,8 +61,7 @@ impl Dice {
 
     /// Uniform in `0..bound`; 0 where the bound is.
     pub(super) fn below(&mut self, source: Source, what: Use, bound: u64) -> u64 {
-        let drawn = self.draw(source, what as u16);
-        ((u128::from(drawn) * u128::from(bound)) >> 64) as u64
+        part(self.draw(source, what as u16), bound)
     }
 
     /// Uniform in `from..=to`.
@@ -79,6 +78,38 @@ impl Dice {
     pub(super) fn jitter(&mut self, source: Source) -> u32 {
         self.draw(source, Use::Jitter as u16) as u32
     }
+}
+
+/// A stream by itself, for those that have no other [`Source`]s beside them.
+#[cfg(test)]
+#[derive(Debug)]
+pub(crate) struct Stream {
+    seed: u64,
+    drawn: u64,
+}
+
+#[cfg(test)]
+impl Stream {
+    /// `stream` tells apart who draws from the same seed.
+    pub(crate) fn new(seed: u64, stream: u64) -> Stream {
+        Stream { seed: mix(seed ^ mix(stream)), drawn: 0 }
+    }
+
+    /// Uniform in `from..=to`.
+    pub(crate) fn between(&mut self, from: u64, to: u64) -> u64 {
+        self.drawn += 1;
+        from + part(mix(self.seed.wrapping_add(self.drawn)), to - from + 1)
+    }
+
+    /// True `percent` times in a hundred.
+    pub(crate) fn percent(&mut self, percent: u64) -> bool {
+        self.between(1, 100) <= percent
+    }
+}
+
+/// So much of `bound` as `drawn` is of all numbers.
+fn part(drawn: u64, bound: u64) -> u64 {
+    ((u128::from(drawn) * u128::from(bound)) >> 64) as u64
 }
 
 /// SplitMix64 (Steele, Lea and Flood 2014).

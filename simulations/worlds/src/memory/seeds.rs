@@ -89,9 +89,10 @@ pub fn run_seeds(options: &Options, progress: impl Fn(u64) + Sync) -> Report {
 
 /// The first seed of so many that shows a planted flaw by the invariant it breaks, and how many it took.
 pub fn find(known_bad: KnownBad, seeds_max: u64) -> Option<(u64, Run)> {
+    let meant = known_bad.breaks_in_memory()?;
     (1..=seeds_max).find_map(|seed| {
         let run = run_seed(seed, None, Some(known_bad));
-        run.broke(known_bad.breaks()).then_some((seed, run))
+        run.broke(meant).then_some((seed, run))
     })
 }
 

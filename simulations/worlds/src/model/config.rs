@@ -1,7 +1,7 @@
 //! How large a world is and what may happen in it. Every further order, relay or fault multiplies the
 //! number of states, so a configuration switches on what it is about.
 
-use super::KnownBad;
+use crate::KnownBad;
 
 /// The most orders, relays, items and reservation ids (of one order) a world can hold.
 pub(super) const ORDERS_MAX: usize = 2;

@@ -87,8 +87,8 @@ pub fn run(options: &Options, mut each: impl FnMut(&Found)) -> Report {
         }
     }
     if options.only != Only::Worlds {
-        for known_bad in KnownBad::ALL {
-            let found = check(&known_bad.world(), options.threads);
+        for world in KnownBad::ALL.into_iter().filter_map(KnownBad::world) {
+            let found = check(&world, options.threads);
             each(&found);
             report.known_bad.push(found);
         }
@@ -100,8 +100,8 @@ pub fn run(options: &Options, mut each: impl FnMut(&Found)) -> Report {
 pub fn check(config: &Config, threads: usize) -> Found {
     let started = Instant::now();
     let search = Search { config: *config, folded: config.known_bad.is_none() };
-    let finish = match config.known_bad {
-        Some(flaw) => HasDiscoveries::AnyOf(BTreeSet::from([flaw.breaks().name()])),
+    let finish = match config.meant_to_break() {
+        Some(invariant) => HasDiscoveries::AnyOf(BTreeSet::from([invariant.name()])),
         None => HasDiscoveries::All,
     };
     let checker = search.checker().threads(threads).finish_when(finish).spawn_bfs().join();
@@ -142,8 +142,8 @@ impl Found {
     /// Without a flaw: every invariant holds in every state, and every landmark was seen. With one: it
     /// broke what it was planted to break.
     pub fn is_as_it_should_be(&self) -> bool {
-        match self.config.known_bad {
-            Some(flaw) => self.violation(flaw.breaks()).is_some(),
+        match self.config.meant_to_break() {
+            Some(invariant) => self.violation(invariant).is_some(),
             None => self.violations.is_empty() && self.missed.is_empty(),
         }
     }
@@ -178,8 +178,8 @@ impl fmt::Display for Found {
             None => config.name.to_owned(),
         };
         write!(f, "{name}: {states} states, depth {depth}, {:.1} s", took.as_secs_f32())?;
-        match config.known_bad {
-            Some(flaw) => match self.violation(flaw.breaks()) {
+        match config.meant_to_break() {
+            Some(invariant) => match self.violation(invariant) {
                 Some(Violation { invariant, trace }) => {
                     write!(f, "; found in {} steps: {}", trace.len(), invariant.name())
                 }

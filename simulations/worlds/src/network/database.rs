@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::memory::KnownBad;
 use crate::memory::store::Store;
 
-use super::dice::Dice;
+use crate::memory::dice::Stream;
 
 /// When the database's clock says the world begins: 2026-01-01.
 const BEGIN_MS: i64 = 1_767_225_600_000;
@@ -22,7 +22,7 @@ pub(super) struct Database(Arc<Mutex<Inner>>);
 
 struct Inner {
     store: Store,
-    dice: Dice,
+    dice: Stream,
     faulty: bool,
     /// Until when each relay cannot reach it, in milliseconds of simulated time.
     cut_until_ms: BTreeMap<String, u64>,
@@ -34,7 +34,7 @@ impl Database {
     pub(super) fn new(seed: u64, known_bad: Option<KnownBad>) -> Database {
         Database(Arc::new(Mutex::new(Inner {
             store: Store { known_bad, now_ms: BEGIN_MS, ..Store::default() },
-            dice: Dice::new(seed, 1),
+            dice: Stream::new(seed, 1),
             faulty: true,
             cut_until_ms: BTreeMap::new(),
             lost: 0,

@@ -1,6 +1,6 @@
 //! What goes wrong, and when: drawn from the seed before the world begins.
 
-use super::dice::Dice;
+use crate::memory::dice::Stream;
 
 /// Faults begin within this time.
 pub(super) const FAULTS_END_MS: u64 = 8_000;
@@ -36,14 +36,14 @@ pub(super) struct Fault {
 }
 
 /// The faults of a seed, by when they begin.
-pub(super) fn plan(dice: &mut Dice, relays: u64) -> Vec<Fault> {
+pub(super) fn plan(dice: &mut Stream, relays: u64) -> Vec<Fault> {
     let count = dice.between(FAULTS.0, FAULTS.1);
     let mut faults: Vec<Fault> = (0..count).map(|_| draw(dice, relays)).collect();
     faults.sort_by_key(|fault| fault.begins_ms);
     faults
 }
 
-fn draw(dice: &mut Dice, relays: u64) -> Fault {
+fn draw(dice: &mut Stream, relays: u64) -> Fault {
     let relay = Victim::Relay(dice.between(0, relays - 1));
     let (kind, victim) = match dice.between(0, 4) {
         0 => (Kind::Crash, Victim::Inventory),

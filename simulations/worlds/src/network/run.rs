@@ -14,10 +14,10 @@ use crate::memory::store::{Broken, NewOrder, Store};
 use crate::memory::{Invariant, KnownBad};
 
 use super::database::Database;
-use super::dice::Dice;
 use super::nemesis::{FAULTS_END_MS, Fault, Kind, Victim, plan};
 use super::relay::Relay;
 use super::warehouse::Warehouse;
+use crate::memory::dice::Stream;
 
 const ORDERS: (u64, u64) = (10, 40);
 const ITEMS: usize = 3;
@@ -44,7 +44,7 @@ pub(super) fn run(seed: u64, known_bad: Option<KnownBad>) -> Outcome {
 
 struct World {
     sim: Sim<'static>,
-    dice: Dice,
+    dice: Stream,
     relays: u64,
     database: Database,
     warehouse: Warehouse,
@@ -54,7 +54,7 @@ struct World {
 
 impl World {
     fn new(seed: u64, known_bad: Option<KnownBad>) -> World {
-        let mut dice = Dice::new(seed, 0);
+        let mut dice = Stream::new(seed, 0);
         let mut sim = turmoil::Builder::new()
             .rng_seed(seed)
             .tick_duration(TICK)
@@ -200,7 +200,7 @@ fn live(store: &Store, count: impl Fn(Uuid) -> usize) -> Vec<usize> {
     ended.map(|(&id, _)| count(id)).collect()
 }
 
-fn arrivals(dice: &mut Dice) -> Vec<(u64, NewOrder)> {
+fn arrivals(dice: &mut Stream) -> Vec<(u64, NewOrder)> {
     let count = dice.between(ORDERS.0, ORDERS.1);
     let mut arrivals: Vec<(u64, NewOrder)> = (0..count)
         .map(|number| {

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::memory::KnownBad;
 use crate::memory::inventory::Inventory;
 
-use super::dice::Dice;
+use crate::memory::dice::Stream;
 
 pub(super) const PORT: u16 = 3002;
 
@@ -28,7 +28,7 @@ pub(super) struct Warehouse(Arc<Mutex<Inner>>);
 
 struct Inner {
     inventory: Inventory,
-    dice: Dice,
+    dice: Stream,
     faulty: bool,
 }
 
@@ -52,7 +52,11 @@ impl Accept for Listener {
 impl Warehouse {
     pub(super) fn new(seed: u64, stock: &[i64], known_bad: Option<KnownBad>) -> Warehouse {
         let inventory = Inventory::open(stock, known_bad);
-        Warehouse(Arc::new(Mutex::new(Inner { inventory, dice: Dice::new(seed, 2), faulty: true })))
+        Warehouse(Arc::new(Mutex::new(Inner {
+            inventory,
+            dice: Stream::new(seed, 2),
+            faulty: true,
+        })))
     }
 
     /// One life of the service: until its host crashes.

@@ -4,8 +4,8 @@ use super::KnownBad;
 use crate::model::config::{Config, Feature};
 
 impl KnownBad {
-    /// The smallest world that shows it.
-    pub fn world(self) -> Config {
+    /// The smallest world that shows it, where it is planted in this tier.
+    pub fn world(self) -> Option<Config> {
         use Feature::{Breaker, Cancel, Deadline, Duplicates, Poison, Proxy};
         use Feature::{TwoVersions, UnknownCommit};
         let plain = Config { name: "known bad", ..Config::plain() };
@@ -13,6 +13,14 @@ impl KnownBad {
         let staffed = Config { staff_actions: 1, ..plain };
         let plenty = [Some(2), None];
         let world = match self {
+            KnownBad::TombstonesForgotten
+            | KnownBad::OutboxReadByCursor
+            | KnownBad::RetriesWithoutBudget
+            | KnownBad::RetryAddsMessage
+            | KnownBad::JournalLosesRows
+            | KnownBad::ReadsFromLaggingCopy
+            | KnownBad::EmptyDrainStays
+            | KnownBad::FutureIsWaitedFor => return None,
             KnownBad::RejectionNotStored => two_orders.with(&[Cancel, Duplicates]),
             KnownBad::ReleaseWithoutTombstone
             | KnownBad::ReleaseGivesBackTwice
@@ -65,6 +73,6 @@ impl KnownBad {
             | KnownBad::TimeoutIsFailure
             | KnownBad::TimeoutIsNotExecuted => plain,
         };
-        world.flawed(self)
+        Some(world.flawed(self))
     }
 }
