@@ -1,7 +1,7 @@
 //! The body of POST /api/orders, in both shapes, checked.
 
 use edge::{Object, Problem};
-use schema_orders::orders::Line;
+use saga::stored::Line;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 

@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
+use saga::stored::{ClaimedSaga, Move, Moved, OutboxChange};
 use saga::{Event, QueueReason};
-use schema_orders::outbox::{self, ClaimedSaga};
-use schema_orders::sagas::{Move, Moved, OutboxChange, store_moves};
+use schema_orders::outbox;
+use schema_orders::sagas::store_moves;
 use schema_pg::failpoint::Site;
 use schema_pg::known_bad::{self, Flaw};
 use schema_pg::{DbError, Lanes, PgConnection};

@@ -2,10 +2,8 @@
 //! `claim`, `drive` and `record`, and the simulations run these same functions over a store in memory.
 
 use chrono::{DateTime, Utc};
+use saga::stored::{ClaimedSaga, Line, LoadedSaga, Move, OutboxChange};
 use saga::{Claim, Effect, Event, QueueReason, Transition, plan, transition};
-use schema_orders::orders::Line;
-use schema_orders::outbox::ClaimedSaga;
-use schema_orders::sagas::{LoadedSaga, Move, OutboxChange};
 use uuid::Uuid;
 
 use crate::inventory::Answer;

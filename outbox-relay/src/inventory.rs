@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, Uri, request};
 use http_body_util::Full;
-use schema_orders::orders::Line;
+use saga::stored::Line;
 use schema_pg::failpoint::Site;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

@@ -6,7 +6,7 @@ use metrics::{
 };
 use relay_core::breaker::{BreakerState, Change};
 use saga::State;
-use schema_orders::sagas::{Move, Moved};
+use saga::stored::{Move, Moved};
 
 use crate::decide::Call;
 use crate::gate::GateSnapshot;

@@ -7,8 +7,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use saga::stored::{Move, Moved};
 use schema_orders::hints::{self, Hints, SETTLED_CHANNEL, Settled};
-use schema_orders::sagas::{Move, Moved, load_for_update, store_moves};
+use schema_orders::sagas::{load_for_update, store_moves};
 use schema_pg::failpoint::Site;
 use schema_pg::known_bad::{self, Flaw};
 use schema_pg::{

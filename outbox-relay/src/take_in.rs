@@ -8,11 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
+use saga::stored::{ClaimedSaga, LoadedSaga, Move};
 use saga::{Claim, Saga};
 use schema_orders::handoff::Taken;
 use schema_orders::orders::{Created, NewOrder};
-use schema_orders::outbox::ClaimedSaga;
-use schema_orders::sagas::{LoadedSaga, Move};
 use tokio_util::task::TaskTracker;
 
 use crate::decide::{Call, Decided, on_claim};

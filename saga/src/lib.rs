@@ -12,6 +12,7 @@ pub mod event;
 pub mod explain;
 pub mod plan;
 pub mod state;
+pub mod stored;
 pub mod transition;
 
 pub use effect::Effect;

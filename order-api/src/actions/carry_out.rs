@@ -6,10 +6,11 @@ use std::slice;
 
 use edge::Problem;
 use http::StatusCode;
+use saga::stored::{LoadedSaga, Move};
 use saga::{Finding, Ignored, Saga};
 use schema_orders::hints::Settled;
 use schema_orders::inspection::{SagaRow, find_saga};
-use schema_orders::sagas::{LoadedSaga, Move, UnknownState, load_for_update, store_moves};
+use schema_orders::sagas::{UnknownState, load_for_update, store_moves};
 use schema_orders::staff_actions::{NewAction, Verdict, insert_actions};
 use schema_pg::{DbConnection, DbError};
 use serde_json::Value;

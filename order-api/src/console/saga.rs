@@ -11,8 +11,8 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 use edge::Problem;
 use http::StatusCode;
+use saga::stored::Line;
 use schema_orders::inspection::SagaRow;
-use schema_orders::orders::Line;
 use serde_json::json;
 use uuid::Uuid;
 

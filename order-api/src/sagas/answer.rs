@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use saga::explain::{Explanation, Facts, explain};
+use saga::stored::Line;
 use saga::{Saga, plan};
 use schema_orders::inspection::{Holder, SagaRow};
-use schema_orders::orders::Line;
 use serde::Serialize;
 use uuid::Uuid;
 

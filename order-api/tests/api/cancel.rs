@@ -1,6 +1,6 @@
 //! POST /api/orders/{id}/cancel: in every state, and while the order is being confirmed.
 
-use schema_orders::sagas::LoadedSaga;
+use saga::stored::LoadedSaga;
 use schema_orders::testing::set_state;
 use uuid::Uuid;
 

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use http::HeaderValue;
-use schema_orders::orders::{Line, NewOrder};
+use saga::stored::Line;
+use schema_orders::orders::NewOrder;
 use schema_orders::testing::insert_orders;
 use schema_orders::testing::wait_for_blocked_session;
 use schema_pg::{Db, DbError};

@@ -2,7 +2,7 @@
 
 use relay_core::breaker::Outcome;
 use saga::Rejection;
-use schema_orders::orders::Line;
+use saga::stored::Line;
 use serde::Deserialize;
 use uuid::Uuid;
 

@@ -62,7 +62,7 @@ pub(super) fn compare(order: &TakenOrder, found: Option<&Reservation>) -> Option
 }
 
 /// One number for each item, as inventory keeps them.
-fn by_item(lines: &[schema_orders::orders::Line]) -> BTreeMap<&str, u64> {
+fn by_item(lines: &[saga::stored::Line]) -> BTreeMap<&str, u64> {
     let mut items = BTreeMap::new();
     for line in lines {
         *items.entry(line.item_id.as_str()).or_default() += u64::from(line.quantity);

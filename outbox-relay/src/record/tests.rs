@@ -1,6 +1,6 @@
 use chrono::DateTime;
+use saga::stored::OutboxChange;
 use saga::{Event, Saga};
-use schema_orders::sagas::OutboxChange;
 
 use super::*;
 

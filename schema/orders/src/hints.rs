@@ -3,6 +3,7 @@
 //! A hint makes things fast and never makes them right. It may be lost, late or doubled: whoever
 //! listens also polls the tables, which are the truth.
 
+use saga::stored::{Move, Moved};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -11,7 +12,7 @@ use tokio::sync::{Notify, broadcast};
 use uuid::Uuid;
 
 use crate::handoff::Handoff;
-use crate::sagas::{Move, Moved, SagaColumns};
+use crate::sagas::SagaColumns;
 
 /// Batches of settled sagas a slow listener may fall behind before it is sent back to polling.
 const SETTLED_BACKLOG_MAX: usize = 4_096;

@@ -4,11 +4,10 @@
 //! the page, however long the history is.
 
 use chrono::{DateTime, Utc};
+use saga::stored::Line;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
-
-use crate::orders::Line;
 
 /// An order, and where its saga stands.
 #[derive(Debug, Clone)]

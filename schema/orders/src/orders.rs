@@ -2,10 +2,10 @@
 
 mod list;
 
+use saga::stored::{Line, Move, OutboxChange};
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -13,16 +13,6 @@ use uuid::Uuid;
 pub use list::{OrderFilter, OrderPage, SCAN_MAX, list_orders};
 
 use crate::idempotency_keys::{self, StoredKey};
-use crate::sagas::{Move, OutboxChange};
-
-/// One line of an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Line {
-    /// The item, as inventory names it.
-    pub item_id: String,
-    /// Pieces, at least one.
-    pub quantity: u32,
-}
 
 /// An order to be written together with its key, saga, first step and outbox message.
 #[derive(Debug, Clone)]

@@ -5,38 +5,17 @@
 //! relays share the work without meeting.
 
 use chrono::{DateTime, Utc};
+use saga::stored::{ClaimedSaga, Line, LoadedSaga};
 use saga::{Claim, Saga};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::orders::Line;
-use crate::sagas::{LoadedSaga, SagaColumns, UnknownState};
+use crate::sagas::{SagaColumns, UnknownState};
 
 /// The states this version knows. A saga in another one belongs to a newer relay and is left alone.
 const KNOWN_STATES: [&str; 8] =
     ["pending", "reserving", "queued", "confirmed", "releasing", "failed", "cancelled", "parked"];
-
-/// A saga whose message is locked by this transaction.
-#[derive(Debug, Clone)]
-pub struct ClaimedSaga {
-    /// The saga as it stands.
-    pub loaded: LoadedSaga,
-    /// Whether somebody held it.
-    pub claim: Claim,
-    /// Milliseconds to its deadline by the database's clock; 0: passed.
-    pub time_left_ms: u64,
-    /// What the order is for.
-    pub lines: Vec<Line>,
-    /// W3C trace context of the request that made the order.
-    pub traceparent: Option<String>,
-    /// When the order was acknowledged.
-    pub created_at: DateTime<Utc>,
-    /// When the saga last moved.
-    pub last_moved_at: DateTime<Utc>,
-    /// Whether the order asked for inventory's gremlin.
-    pub gremlin: bool,
-}
 
 struct Row {
     order_id: Uuid,

@@ -3,29 +3,14 @@
 pub mod columns;
 pub mod store;
 
-use chrono::{DateTime, Utc};
+use saga::stored::LoadedSaga;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub use columns::{SagaColumns, UnknownState};
-pub use store::{Move, Moved, OutboxChange, store_moves};
+pub use store::store_moves;
 
 use crate::hints::Settled;
-
-/// A saga as a decision needs it: what the core decides on, and under what it may be stored.
-#[derive(Debug, Clone)]
-pub struct LoadedSaga {
-    /// Whose saga.
-    pub order_id: Uuid,
-    /// What the core decides on.
-    pub saga: saga::Saga,
-    /// Must still be the same when the move is stored.
-    pub version: i32,
-    /// Must still be the same when the move is stored.
-    pub epoch: i64,
-    /// When it gives up.
-    pub deadline_at: DateTime<Utc>,
-}
 
 /// One saga, locked until the transaction ends. `Err` in the inner result: a newer version's state.
 pub async fn load_for_update(

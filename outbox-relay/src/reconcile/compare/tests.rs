@@ -1,4 +1,4 @@
-use schema_orders::orders::Line;
+use saga::stored::Line;
 use uuid::Uuid;
 
 use super::*;

@@ -1,11 +1,10 @@
 //! What each saga says it holds, to be laid beside what inventory says.
 
 use futures_util::stream::BoxStream;
+use saga::stored::Line;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
-
-use crate::orders::Line;
 
 /// What an order should hold in inventory, or should not.
 #[derive(Debug, Clone)]

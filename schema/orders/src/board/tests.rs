@@ -1,10 +1,11 @@
+use saga::stored::Line;
 use schema_pg::Db;
 use schema_pg::testing::TestDb;
 use uuid::Uuid;
 
 use super::*;
 use crate::bulk::insert_finished_orders;
-use crate::orders::{Line, NewOrder, insert_new};
+use crate::orders::{NewOrder, insert_new};
 
 /// A silence that no test lasts for.
 const SILENT_MS: i64 = 60_000;

@@ -1,12 +1,12 @@
 //! Sagas with what they are for, who holds them and when they are due.
 
 use chrono::{DateTime, Utc};
+use saga::stored::Line;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{STUCK_AFTER_S, SagaFilter};
-use crate::orders::Line;
 use crate::sagas::SagaColumns;
 
 /// A saga as staff looks at it.

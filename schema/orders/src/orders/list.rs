@@ -5,11 +5,12 @@
 //! must not start at the other table because it holds a filter for rare.
 
 use chrono::{DateTime, Duration, Utc};
+use saga::stored::Line;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Line, OrderRow};
+use super::OrderRow;
 
 /// Orders that one page looks at, at most.
 pub const SCAN_MAX: i64 = 2_000;

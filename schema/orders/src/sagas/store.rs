@@ -1,101 +1,13 @@
 //! Storing moves: saga, journal row and outbox change of each, in one statement for a whole batch.
 
-use chrono::{DateTime, Utc};
-use saga::{Effect, Event, Saga, State};
+use saga::State;
+use saga::stored::{Move, Moved, OutboxChange};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{LoadedSaga, SagaColumns};
+use super::SagaColumns;
 use crate::saga_steps::{Phase, encode_detail};
-
-/// One saga's move, decided by `saga::transition` and not stored yet.
-#[derive(Debug, Clone)]
-pub struct Move {
-    /// Whose saga.
-    pub order_id: Uuid,
-    /// The version it was decided on.
-    pub expected_version: i32,
-    /// The epoch it was decided under.
-    pub expected_epoch: i64,
-    /// The epoch from now on: grown by one for a claim and for staff, the same for an outcome.
-    pub epoch: i64,
-    /// Where it stands now.
-    pub saga: Saga,
-    /// What happened.
-    pub event: Event,
-    /// The relay, where one decided.
-    pub worker: Option<i64>,
-    /// How long the call took, for an outcome, in milliseconds.
-    pub took_ms: Option<i32>,
-    /// What becomes of the outbox message.
-    pub outbox: OutboxChange,
-}
-
-/// What becomes of a saga's outbox message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OutboxChange {
-    /// Stays as it is.
-    Keep,
-    /// Belongs to this relay from now on.
-    Own {
-        /// `relays.id`.
-        relay: i64,
-    },
-    /// Let go, and due after this time.
-    Wait {
-        /// Milliseconds from the database's now; 0: at once.
-        delay_ms: i64,
-    },
-    /// Gone: no automatic step is left.
-    Remove,
-    /// There again, due at once. A deadline that has passed is renewed by so much.
-    Add {
-        /// Milliseconds from the database's now.
-        deadline_ms: i64,
-    },
-}
-
-/// A move that was stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moved {
-    /// Whose saga.
-    pub order_id: Uuid,
-    /// Its new version.
-    pub version: i32,
-    /// When, by the database's clock.
-    pub updated_at: DateTime<Utc>,
-}
-
-impl LoadedSaga {
-    /// The move to `saga`, with these `effects` on the outbox.
-    pub fn moved(&self, saga: Saga, event: Event, effects: &[Effect], deadline_ms: i64) -> Move {
-        Move {
-            order_id: self.order_id,
-            expected_version: self.version,
-            expected_epoch: self.epoch,
-            epoch: self.epoch,
-            saga,
-            event,
-            worker: None,
-            took_ms: None,
-            outbox: OutboxChange::of(effects, deadline_ms),
-        }
-    }
-}
-
-impl OutboxChange {
-    fn of(effects: &[Effect], deadline_ms: i64) -> Self {
-        effects.iter().fold(Self::Keep, |change, effect| match *effect {
-            Effect::WakeAfter { delay_ms } => {
-                Self::Wait { delay_ms: i64::try_from(delay_ms).unwrap_or(i64::MAX) }
-            }
-            Effect::RemoveOutboxMessage => Self::Remove,
-            Effect::AddOutboxMessage => Self::Add { deadline_ms },
-            Effect::ReserveStock { .. } | Effect::ReleaseStock { .. } => change,
-        })
-    }
-}
 
 /// The state as lists show it: null on the happy path, whose updates thereby stay HOT.
 fn listed_state(state: State) -> Option<&'static str> {

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use saga::stored::Move;
 use saga::{
     CancelledBy, Claim, Event, Finding, QueueReason, Rejection, Transition, plan, transition,
 };
 use schema_inventory::apply::apply_batch;
 use schema_inventory::{Command, Line, Reserve, stock, transactions};
 use schema_orders::orders::{Insertion, NewOrder};
-use schema_orders::sagas::{Move, load_for_update, store_moves};
+use schema_orders::sagas::{load_for_update, store_moves};
 use schema_orders::testing::insert_orders;
 use schema_pg::retention::{Terms, Turn};
 use schema_pg::testing::TestDb;
@@ -316,8 +317,8 @@ impl World {
     }
 }
 
-fn line(item_id: &str) -> schema_orders::orders::Line {
-    schema_orders::orders::Line { item_id: item_id.to_owned(), quantity: 1 }
+fn line(item_id: &str) -> saga::stored::Line {
+    saga::stored::Line { item_id: item_id.to_owned(), quantity: 1 }
 }
 
 pub(super) async fn run(database: &TestDb, sql: String) {

@@ -10,9 +10,8 @@ use super::relay;
 use super::store::{Insertion, NewOrder, Store};
 use super::trace::Happened;
 use super::world::World;
+use saga::stored::{Line, LoadedSaga, Move, OutboxChange};
 use saga::{CancelledBy, Event as SagaEvent, ReleaseCause, State, Transition, plan, transition};
-use schema_orders::orders::Line;
-use schema_orders::sagas::{LoadedSaga, Move, OutboxChange};
 use uuid::Uuid;
 
 /// What a retried order has, where its deadline has passed.

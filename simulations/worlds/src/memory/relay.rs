@@ -12,8 +12,8 @@ use super::gate::Gate;
 use super::wire::RequestId;
 use outbox_relay::decide::Call;
 use relay_core::breaker::Permit;
+use saga::stored::Move;
 use schema_orders::relays::Beat;
-use schema_orders::sagas::Move;
 use std::collections::{BTreeMap, VecDeque};
 use uuid::Uuid;
 

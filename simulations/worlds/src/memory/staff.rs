@@ -9,10 +9,10 @@ use super::queue::Event;
 use super::relay;
 use super::trace::Happened;
 use super::world::{World, order_of};
+use saga::stored::{LoadedSaga, Move, OutboxChange};
 use saga::{CancelledBy, Event as SagaEvent, FailReason, Finding, State, Transition};
 use saga::{plan, transition};
 use schema_inventory::State as Held;
-use schema_orders::sagas::{LoadedSaga, Move, OutboxChange};
 use uuid::Uuid;
 
 /// What somebody is about to do.

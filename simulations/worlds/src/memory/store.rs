@@ -7,9 +7,8 @@ mod moves;
 
 use super::known_bad::KnownBad;
 use chrono::{DateTime, Utc};
+use saga::stored::{Line, LoadedSaga, Move};
 use saga::{Event, Saga};
-use schema_orders::orders::Line;
-use schema_orders::sagas::{LoadedSaga, Move};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 

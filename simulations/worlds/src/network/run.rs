@@ -204,7 +204,7 @@ fn arrivals(dice: &mut Stream) -> Vec<(u64, NewOrder)> {
     let count = dice.between(ORDERS.0, ORDERS.1);
     let mut arrivals: Vec<(u64, NewOrder)> = (0..count)
         .map(|number| {
-            let line = schema_orders::orders::Line {
+            let line = saga::stored::Line {
                 item_id: format!("item-{}", dice.between(0, ITEMS as u64)),
                 quantity: dice.between(1, 3) as u32,
             };

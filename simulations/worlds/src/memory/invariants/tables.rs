@@ -6,8 +6,8 @@ use crate::memory::inventory::Inventory;
 use crate::memory::store::{Broken, Store};
 use crate::memory::world::World;
 use saga::State;
+use saga::stored::Line;
 use schema_inventory::{Command, State as Held};
-use schema_orders::orders::Line;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 

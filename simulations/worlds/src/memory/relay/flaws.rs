@@ -3,12 +3,11 @@
 use crate::memory::known_bad::KnownBad;
 use crate::memory::world::World;
 use outbox_relay::decide::Decided;
+use saga::stored::{ClaimedSaga, LoadedSaga, Move, OutboxChange};
 use saga::{
     Effect, Event, FailReason, QueueReason, Rejection, ReleaseCause, State, Transition, plan,
     transition,
 };
-use schema_orders::outbox::ClaimedSaga;
-use schema_orders::sagas::{LoadedSaga, Move, OutboxChange};
 use uuid::Uuid;
 
 /// What a planted flaw makes of a claim.

@@ -12,7 +12,7 @@ use crate::memory::world::World;
 use outbox_relay::claim::Source as From;
 use outbox_relay::decide::given_up;
 use outbox_relay::in_flight::InFlight;
-use schema_orders::sagas::Move;
+use saga::stored::Move;
 use uuid::Uuid;
 
 /// The product's times.

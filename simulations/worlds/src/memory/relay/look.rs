@@ -12,8 +12,8 @@ use crate::memory::trace::Happened;
 use crate::memory::world::{Unanswered, World, order_of};
 use outbox_relay::claim::{Fate, Orphans, Source as From};
 use outbox_relay::decide::{Call, Decided, on_claim, on_event};
+use saga::stored::Move;
 use saga::{Claim, Event, QueueReason};
-use schema_orders::sagas::Move;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 

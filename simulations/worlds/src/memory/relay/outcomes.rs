@@ -13,8 +13,8 @@ use crate::memory::staff;
 use crate::memory::trace::Happened;
 use crate::memory::world::{World, order_of};
 use outbox_relay::decide::OnEvent;
+use saga::stored::Move;
 use saga::{Doubt, QueueReason, State};
-use schema_orders::sagas::Move;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 

@@ -4,7 +4,7 @@ use super::{Message, SagaRow, Store};
 use crate::memory::known_bad::KnownBad;
 use outbox_relay::claim::{Orphans, Source};
 use saga::Claim;
-use schema_orders::outbox::ClaimedSaga;
+use saga::stored::ClaimedSaga;
 use uuid::Uuid;
 
 /// Crashes from which on a saga is a suspect.

@@ -4,8 +4,8 @@
 use super::{Message, SagaRow, StepRow, Store, at};
 use crate::memory::invariants::Invariant;
 use crate::memory::known_bad::KnownBad;
+use saga::stored::{Move, Moved, OutboxChange};
 use saga::{Event, State};
-use schema_orders::sagas::{Move, Moved, OutboxChange};
 use uuid::Uuid;
 
 /// A rule that a write broke, and whose saga it was.

@@ -4,11 +4,12 @@ use std::fmt::Debug;
 
 use outbox_relay::claim::Source;
 use outbox_relay::in_flight::InFlight;
+use saga::stored::{ClaimedSaga, Line, LoadedSaga, Move, OutboxChange};
 use saga::{Claim, Event, Saga, Transition, plan, transition};
-use schema_orders::orders::{self, Line};
-use schema_orders::outbox::{ClaimedSaga, lock_due, lock_fresh, lock_lost};
+use schema_orders::orders;
+use schema_orders::outbox::{lock_due, lock_fresh, lock_lost};
 use schema_orders::saga_steps::{Phase, decode_event, encode_detail, list_steps};
-use schema_orders::sagas::{LoadedSaga, Move, OutboxChange, load_for_update, store_moves};
+use schema_orders::sagas::{load_for_update, store_moves};
 use schema_orders::testing::fresh_database;
 use schema_orders::testing::insert_orders;
 use schema_pg::testing::TestDb;
