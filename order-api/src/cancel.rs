@@ -11,7 +11,7 @@ use axum::extract::State as Shared;
 use axum::response::{IntoResponse, Response};
 use edge::{Caller, Problem};
 use http::{StatusCode, header};
-use saga::stored::Move;
+use saga::stored::SagaUpdate;
 use saga::{CancelledBy, Event, Ignored, Saga, State, Transition, plan, transition};
 use schema_orders::hints::Settled;
 use schema_orders::orders;
@@ -84,7 +84,7 @@ async fn cancel(
     match transition(&plan::ORDER, &loaded.saga, &event) {
         Ok(Transition::Moved(saga, effects)) => {
             let epoch = loaded.epoch + 1;
-            let decided = Move { epoch, ..loaded.moved(saga, event, &effects, deadline_ms) };
+            let decided = SagaUpdate { epoch, ..loaded.update(saga, event, &effects, deadline_ms) };
             let stored = store_moves(connection, slice::from_ref(&decided)).await?;
             let moved = stored.first().ok_or_else(|| missing(id))?;
             Ok(Cancelled::Begun(OrderAnswer::from(row).after(Settled::of(&decided, moved))))

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
-use saga::stored::{ClaimedSaga, Move, Moved, OutboxChange};
+use saga::stored::{ClaimedSaga, OutboxChange, SagaUpdate, StoredUpdate};
 use saga::{Event, QueueReason};
 use schema_orders::outbox;
 use schema_orders::sagas::store_moves;
@@ -77,7 +77,7 @@ pub struct Claimed {
     /// Calls to make.
     pub calls: Vec<Call>,
     /// Moves stored on the way that may answer a waiting request.
-    pub moved: Vec<(Move, Moved)>,
+    pub moved: Vec<(SagaUpdate, StoredUpdate)>,
     /// Messages that were locked: fewer than asked for means that there are no more.
     pub locked: usize,
 }
@@ -118,7 +118,7 @@ fn count(claimed: &Claimed) {
     metrics::claimed(claimed.locked);
     metrics::moved(claimed.moved.iter().map(|(decided, _)| decided));
     for call in claimed.calls.iter().filter(|call| call.taken_over) {
-        let of_call = |moved: &&Moved| moved.order_id == call.loaded.order_id;
+        let of_call = |moved: &&StoredUpdate| moved.order_id == call.loaded.order_id;
         if let Some(moved) = claimed.moved.iter().map(|(_, moved)| moved).find(of_call) {
             metrics::taken_over(call, moved);
         }
@@ -171,7 +171,7 @@ async fn store(connection: &mut PgConnection, decided: Vec<Decided>) -> Result<C
         outbox::remove(connection, &strays).await?;
     }
     let stored = store_moves(connection, &moves).await?;
-    let mut by_order: HashMap<Uuid, Moved> =
+    let mut by_order: HashMap<Uuid, StoredUpdate> =
         stored.into_iter().map(|moved| (moved.order_id, moved)).collect();
     calls.retain(|call| by_order.contains_key(&call.loaded.order_id));
     let pairs = moves.into_iter().filter_map(|m| {
@@ -194,7 +194,7 @@ async fn store_queued(
         let event = Event::CallNotExecuted { reason, retry_after_ms, jitter: rand::random() };
         on_event(relay, call, event).map(|decided| decided.moves)
     });
-    let refused: Vec<Move> = refused.collect();
+    let refused: Vec<SagaUpdate> = refused.collect();
     let stored = store_moves(connection, &refused).await?;
     moved.clear();
     for row in stored {

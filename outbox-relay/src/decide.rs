@@ -2,7 +2,7 @@
 //! `claim`, `drive` and `record`, and the simulations run these same functions over a store in memory.
 
 use chrono::{DateTime, Utc};
-use saga::stored::{ClaimedSaga, Line, LoadedSaga, Move, OutboxChange};
+use saga::stored::{ClaimedSaga, Line, LoadedSaga, OutboxChange, SagaUpdate};
 use saga::{Claim, Effect, Event, QueueReason, Transition, plan, transition};
 use uuid::Uuid;
 
@@ -47,7 +47,7 @@ pub enum Decided {
     /// The saga moves, and mostly a call follows.
     Moves {
         /// To be stored in the claim's own transaction.
-        decided: Move,
+        decided: SagaUpdate,
         /// To be made when that has committed.
         call: Option<Call>,
     },
@@ -59,7 +59,7 @@ pub enum Decided {
 #[derive(Debug, Clone)]
 pub struct OnEvent {
     /// To be stored.
-    pub moves: Move,
+    pub moves: SagaUpdate,
     /// The call that follows once it is stored.
     pub next: Option<Call>,
 }
@@ -74,7 +74,8 @@ pub fn on_claim(relay: i64, claimed: ClaimedSaga) -> Decided {
         Err(invalid) => unreachable!("every state can be claimed: {invalid}"),
     };
     let epoch = loaded.epoch + 1;
-    let mut decided = Move { epoch, worker: Some(relay), ..loaded.moved(saga, event, &effects, 0) };
+    let mut decided =
+        SagaUpdate { epoch, worker: Some(relay), ..loaded.update(saga, event, &effects, 0) };
     let call = call_of(&effects).map(|effect| {
         decided.outbox = OutboxChange::Own { relay };
         let taken_over = claim == Claim::Takeover;
@@ -114,8 +115,8 @@ pub fn on_event(relay: i64, call: &Call, mut event: Event) -> Option<OnEvent> {
             return None;
         }
     };
-    let decided = call.loaded.moved(saga, event, &effects, 0);
-    let mut moves = Move { worker: Some(relay), ..decided };
+    let decided = call.loaded.update(saga, event, &effects, 0);
+    let mut moves = SagaUpdate { worker: Some(relay), ..decided };
     let next = call_of(&effects).map(|effect| {
         // It goes on holding the saga.
         moves.outbox = OutboxChange::Keep;
@@ -152,12 +153,12 @@ pub fn is_retry(call: &Call) -> bool {
 }
 
 /// What a relay that stops says of calls whose answer it did not wait for.
-pub fn given_up(loaded: &LoadedSaga, relay: i64) -> Option<Move> {
+pub fn given_up(loaded: &LoadedSaga, relay: i64) -> Option<SagaUpdate> {
     let event = Event::CallUnknown { jitter: 0 };
     match transition(&plan::ORDER, &loaded.saga, &event) {
         Ok(Transition::Moved(saga, effects)) => {
-            let decided = loaded.moved(saga, event, &effects, 0);
-            Some(Move { worker: Some(relay), epoch: loaded.epoch + 1, ..decided })
+            let decided = loaded.update(saga, event, &effects, 0);
+            Some(SagaUpdate { worker: Some(relay), epoch: loaded.epoch + 1, ..decided })
         }
         Ok(Transition::Ignored(_)) | Err(_) => None,
     }

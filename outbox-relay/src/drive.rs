@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
-use saga::stored::Move;
+use saga::stored::SagaUpdate;
 use saga::{Effect, Event, QueueReason, State};
 use schema_pg::known_bad::{self, Flaw};
 use tokio::sync::mpsc;
@@ -236,7 +236,7 @@ impl Driver {
         let OnEvent { moves, next } = on_event(self.relay, call, event)?;
         let took_ms = took.map(|took| i32::try_from(took.as_millis()).unwrap_or(i32::MAX));
         let state = moves.saga.state;
-        match self.recorder.record(Move { took_ms, ..moves }).await {
+        match self.recorder.record(SagaUpdate { took_ms, ..moves }).await {
             Recorded::Stored(stored) => {
                 metrics::outcome_stored(call, state, &stored);
                 log_if_parked(call, state);

@@ -6,7 +6,7 @@ use metrics::{
 };
 use relay_core::breaker::{BreakerState, Change};
 use saga::State;
-use saga::stored::{Move, Moved};
+use saga::stored::{SagaUpdate, StoredUpdate};
 
 use crate::decide::Call;
 use crate::gate::GateSnapshot;
@@ -154,7 +154,7 @@ pub(crate) fn show_gate(gate: &GateSnapshot) {
 }
 
 /// Counts moves that were stored: one look at the registry per state, not per saga.
-pub(crate) fn moved<'m>(moves: impl Iterator<Item = &'m Move>) {
+pub(crate) fn moved<'m>(moves: impl Iterator<Item = &'m SagaUpdate>) {
     let mut counts: [(&'static str, u64); 8] = [("", 0); 8];
     for decided in moves {
         let name = decided.saga.state.name();
@@ -174,7 +174,7 @@ pub(crate) fn call_ended(action: &'static str, outcome: &'static str, seconds: f
 }
 
 /// An outcome of this call has been stored, and led to this state.
-pub(crate) fn outcome_stored(call: &Call, state: State, stored: &Moved) {
+pub(crate) fn outcome_stored(call: &Call, state: State, stored: &StoredUpdate) {
     if call.taken_over {
         let seconds = seconds_between(call.last_moved_at, stored.updated_at);
         histogram!("saga_recovery_seconds").record(seconds);
@@ -198,7 +198,7 @@ pub(crate) fn claimed(rows: usize) {
 }
 
 /// A saga came from a relay that fell silent.
-pub(crate) fn taken_over(call: &Call, claimed: &Moved) {
+pub(crate) fn taken_over(call: &Call, claimed: &StoredUpdate) {
     counter!("saga_takeovers_total").increment(1);
     let seconds = seconds_between(call.last_moved_at, claimed.updated_at);
     histogram!("saga_takeover_seconds").record(seconds);

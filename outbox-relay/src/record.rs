@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use saga::stored::{Move, Moved};
+use saga::stored::{SagaUpdate, StoredUpdate};
 use schema_orders::hints::{self, Hints, SETTLED_CHANNEL, Settled};
 use schema_orders::sagas::{load_for_update, store_moves};
 use schema_pg::failpoint::Site;
@@ -34,7 +34,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(25), Duration::from_s
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
     /// Stored.
-    Stored(Moved),
+    Stored(StoredUpdate),
     /// The saga had moved on: stop, touch nothing.
     Fenced,
     /// Not stored, and the relay is stopping, or the row is refused. Whoever claims the saga next
@@ -45,7 +45,7 @@ pub enum Recorded {
 /// Stores outcomes. Cheap to clone.
 #[derive(Clone)]
 pub struct Recorder {
-    batcher: Batcher<Move, Recorded>,
+    batcher: Batcher<SagaUpdate, Recorded>,
 }
 
 /// How sagas that have settled are told to other processes.
@@ -70,13 +70,13 @@ impl Recorder {
 
     /// Stores by another function than the database's: where a network is simulated.
     pub fn over(
-        flush: impl Fn(Vec<Move>) -> BoxFuture<'static, Vec<Recorded>> + Send + Sync + 'static,
+        flush: impl Fn(Vec<SagaUpdate>) -> BoxFuture<'static, Vec<Recorded>> + Send + Sync + 'static,
     ) -> Self {
         Self { batcher: Batcher::start(BATCH, flush) }
     }
 
     /// Stores one move and waits until it is durable.
-    pub async fn record(&self, decided: Move) -> Recorded {
+    pub async fn record(&self, decided: SagaUpdate) -> Recorded {
         match self.batcher.submit(decided).await {
             Ok(recorded) => recorded,
             Err(BatchError::Overloaded | BatchError::Lost) => Recorded::Dropped,
@@ -89,7 +89,7 @@ async fn flush(
     hints: &Hints,
     reach: Reach,
     stop: &CancellationToken,
-    moves: Vec<Move>,
+    moves: Vec<SagaUpdate>,
 ) -> Vec<Recorded> {
     let recorded = match store(lanes, reach, stop, moves.clone()).await {
         Ok(recorded) => recorded,
@@ -107,7 +107,7 @@ async fn one_by_one(
     lanes: &Lanes,
     reach: Reach,
     stop: &CancellationToken,
-    moves: Vec<Move>,
+    moves: Vec<SagaUpdate>,
 ) -> Vec<Recorded> {
     let mut recorded = Vec::with_capacity(moves.len());
     for decided in moves {
@@ -122,7 +122,7 @@ async fn store(
     lanes: &Lanes,
     reach: Reach,
     stop: &CancellationToken,
-    moves: Vec<Move>,
+    moves: Vec<SagaUpdate>,
 ) -> Result<Vec<Recorded>, Class> {
     let mut pause = PAUSE.0;
     loop {
@@ -167,7 +167,10 @@ async fn store(
 }
 
 /// The flaw: whoever has claimed these sagas meanwhile is overwritten.
-async fn expect_anything(connection: &mut DbConnection, moves: &mut [Move]) -> Result<(), DbError> {
+async fn expect_anything(
+    connection: &mut DbConnection,
+    moves: &mut [SagaUpdate],
+) -> Result<(), DbError> {
     for decided in moves {
         if let Some(Ok(now)) = load_for_update(connection, decided.order_id).await? {
             (decided.expected_version, decided.expected_epoch) = (now.version, now.epoch);
@@ -178,10 +181,10 @@ async fn expect_anything(connection: &mut DbConnection, moves: &mut [Move]) -> R
 
 /// Which of the moves were stored. Two of one saga can be in a batch: what this relay decided before it
 /// lost the saga, and what it decided after it got it back. The version tells them apart.
-fn in_order(moves: &[Move], stored: Vec<Moved>) -> Vec<Recorded> {
-    let mut stored: HashMap<(Uuid, i32), Moved> =
+fn in_order(moves: &[SagaUpdate], stored: Vec<StoredUpdate>) -> Vec<Recorded> {
+    let mut stored: HashMap<(Uuid, i32), StoredUpdate> =
         stored.into_iter().map(|moved| ((moved.order_id, moved.version), moved)).collect();
-    let becomes = |decided: &Move| (decided.order_id, decided.expected_version + 1);
+    let becomes = |decided: &SagaUpdate| (decided.order_id, decided.expected_version + 1);
     metrics::moved(moves.iter().filter(|decided| stored.contains_key(&becomes(decided))));
     let recorded = moves.iter().map(|decided| {
         let Some(moved) = stored.remove(&becomes(decided)) else {
@@ -194,7 +197,7 @@ fn in_order(moves: &[Move], stored: Vec<Moved>) -> Vec<Recorded> {
 }
 
 /// Whether a request may be waiting for this state (see `schema_orders::sagas::find_settled`).
-fn answers_a_request(decided: &Move) -> bool {
+fn answers_a_request(decided: &SagaUpdate) -> bool {
     use saga::{QueueReason, State};
     match decided.saga.state {
         State::Confirmed | State::Failed { .. } | State::Cancelled | State::Parked { .. } => true,
@@ -203,7 +206,7 @@ fn answers_a_request(decided: &Move) -> bool {
     }
 }
 
-fn tell(hints: &Hints, moves: &[Move], recorded: &[Recorded]) {
+fn tell(hints: &Hints, moves: &[SagaUpdate], recorded: &[Recorded]) {
     if hints.settled.receiver_count() == 0 {
         return;
     }
@@ -219,7 +222,7 @@ fn tell(hints: &Hints, moves: &[Move], recorded: &[Recorded]) {
 }
 
 /// What a waiting request is told of a move.
-pub fn settled_of(decided: &Move, moved: &Moved) -> Settled {
+pub fn settled_of(decided: &SagaUpdate, moved: &StoredUpdate) -> Settled {
     let columns = schema_orders::sagas::SagaColumns::from(&decided.saga);
     Settled {
         order_id: moved.order_id,
@@ -231,7 +234,7 @@ pub fn settled_of(decided: &Move, moved: &Moved) -> Settled {
 }
 
 /// Tells waiting requests of moves that were stored elsewhere than here.
-pub fn tell_stored(hints: &Hints, decided: &[(Move, Moved)]) {
+pub fn tell_stored(hints: &Hints, decided: &[(SagaUpdate, StoredUpdate)]) {
     let settled = decided.iter().filter(|(m, _)| answers_a_request(m));
     let settled: Vec<Settled> = settled.map(|(m, moved)| settled_of(m, moved)).collect();
     if !settled.is_empty() && hints.settled.receiver_count() > 0 {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
-use saga::stored::{ClaimedSaga, LoadedSaga, Move};
+use saga::stored::{ClaimedSaga, LoadedSaga, SagaUpdate};
 use saga::{Claim, Saga};
 use schema_orders::handoff::Taken;
 use schema_orders::orders::{Created, NewOrder};
@@ -59,7 +59,7 @@ impl TakeIn {
 struct Awaited {
     taking: Arc<TakeIn>,
     relay: i64,
-    moves: Vec<Move>,
+    moves: Vec<SagaUpdate>,
     calls: Vec<Call>,
     held: Option<Held>,
 }

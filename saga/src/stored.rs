@@ -23,9 +23,9 @@ pub struct LoadedSaga {
     pub order_id: Uuid,
     /// What the core decides on.
     pub saga: Saga,
-    /// Must still be the same when the move is stored.
+    /// Must still be the same when the update is stored.
     pub version: i32,
-    /// Must still be the same when the move is stored.
+    /// Must still be the same when the update is stored.
     pub epoch: i64,
     /// When it gives up.
     pub deadline_at: DateTime<Utc>,
@@ -52,9 +52,9 @@ pub struct ClaimedSaga {
     pub gremlin: bool,
 }
 
-/// One saga's move, decided by `saga::transition` and not stored yet.
+/// What changes of one saga, decided by [`transition`](crate::transition()) and not stored yet.
 #[derive(Debug, Clone)]
-pub struct Move {
+pub struct SagaUpdate {
     /// Whose saga.
     pub order_id: Uuid,
     /// The version it was decided on.
@@ -99,9 +99,9 @@ pub enum OutboxChange {
     },
 }
 
-/// A move that was stored.
+/// An update that was stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moved {
+pub struct StoredUpdate {
     /// Whose saga.
     pub order_id: Uuid,
     /// Its new version.
@@ -111,9 +111,15 @@ pub struct Moved {
 }
 
 impl LoadedSaga {
-    /// The move to `saga`, with these `effects` on the outbox.
-    pub fn moved(&self, saga: Saga, event: Event, effects: &[Effect], deadline_ms: i64) -> Move {
-        Move {
+    /// The update to `saga`, with these `effects` on the outbox.
+    pub fn update(
+        &self,
+        saga: Saga,
+        event: Event,
+        effects: &[Effect],
+        deadline_ms: i64,
+    ) -> SagaUpdate {
+        SagaUpdate {
             order_id: self.order_id,
             expected_version: self.version,
             expected_epoch: self.epoch,

@@ -6,7 +6,7 @@ use std::slice;
 
 use edge::Problem;
 use http::StatusCode;
-use saga::stored::{LoadedSaga, Move};
+use saga::stored::{LoadedSaga, SagaUpdate};
 use saga::{Finding, Ignored, Saga};
 use schema_orders::hints::Settled;
 use schema_orders::inspection::{SagaRow, find_saga};
@@ -132,7 +132,7 @@ pub(crate) async fn carry_out(
         Decision::Moves { saga: becomes, event, effects } => {
             let epoch = loaded.epoch + 1;
             let decided =
-                Move { epoch, ..loaded.moved(becomes, event, &effects, action.deadline_ms) };
+                SagaUpdate { epoch, ..loaded.update(becomes, event, &effects, action.deadline_ms) };
             let applied = applied(&loaded, becomes, epoch, saga);
             store(connection, action, mode, &decided, applied).await
         }
@@ -153,7 +153,7 @@ async fn store(
     connection: &mut DbConnection,
     action: &Action,
     mode: Mode,
-    decided: &Move,
+    decided: &SagaUpdate,
     applied: Applied,
 ) -> Result<Done, Failed> {
     if mode == Mode::DryRun {

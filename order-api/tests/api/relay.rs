@@ -1,6 +1,6 @@
 //! A relay that does what the test says, with the statements of the real one.
 
-use saga::stored::{ClaimedSaga, LoadedSaga, Move, Moved, OutboxChange};
+use saga::stored::{ClaimedSaga, LoadedSaga, OutboxChange, SagaUpdate, StoredUpdate};
 use saga::{Event, Rejection, Transition, plan, transition};
 use schema_orders::hints::{Hints, Settled};
 use schema_orders::outbox::{lock_due, lock_fresh, lock_lost};
@@ -80,7 +80,8 @@ impl Relay {
                             lock_lost(&mut *connection, silent, &[], Uuid::nil(), 100).await?
                         }
                     };
-                    let intents: Vec<Move> = locked.iter().map(|saga| intent(saga, id)).collect();
+                    let intents: Vec<SagaUpdate> =
+                        locked.iter().map(|saga| intent(saga, id)).collect();
                     let stored = store_moves(connection, &intents).await?;
                     assert_eq!(stored.len(), intents.len(), "they were locked");
                     Ok(intents.into_iter().zip(locked).map(after_claim).collect())
@@ -91,14 +92,14 @@ impl Relay {
     }
 
     /// Stores what came of a call. `None`: fenced.
-    pub(crate) async fn answer(&self, claimed: &LoadedSaga, answer: Event) -> Option<Moved> {
+    pub(crate) async fn answer(&self, claimed: &LoadedSaga, answer: Event) -> Option<StoredUpdate> {
         let Ok(Transition::Moved(saga, effects)) = transition(&plan::ORDER, &claimed.saga, &answer)
         else {
             panic!("{answer:?} is no answer for {claimed:?}");
         };
-        let decided = claimed.moved(saga, answer, &effects, 0);
+        let decided = claimed.update(saga, answer, &effects, 0);
         let stored = decided.clone();
-        let stored: Result<Vec<Moved>, DbError> = self
+        let stored: Result<Vec<StoredUpdate>, DbError> = self
             .db
             .transaction(move |connection| {
                 Box::pin(async move { store_moves(connection, &[stored]).await })
@@ -122,20 +123,20 @@ enum Work {
     Of(i64),
 }
 
-fn intent(claimed: &ClaimedSaga, relay: i64) -> Move {
+fn intent(claimed: &ClaimedSaga, relay: i64) -> SagaUpdate {
     let event = Event::Claimed { time_left_ms: claimed.time_left_ms, claim: claimed.claim };
     match transition(&plan::ORDER, &claimed.loaded.saga, &event) {
-        Ok(Transition::Moved(saga, effects)) => Move {
+        Ok(Transition::Moved(saga, effects)) => SagaUpdate {
             epoch: claimed.loaded.epoch + 1,
             worker: Some(relay),
             outbox: OutboxChange::Own { relay },
-            ..claimed.loaded.moved(saga, event, &effects, 0)
+            ..claimed.loaded.update(saga, event, &effects, 0)
         },
         other => panic!("what has a message can be claimed: {other:?}"),
     }
 }
 
-fn after_claim((intent, claimed): (Move, ClaimedSaga)) -> LoadedSaga {
+fn after_claim((intent, claimed): (SagaUpdate, ClaimedSaga)) -> LoadedSaga {
     let version = claimed.loaded.version + 1;
     LoadedSaga { saga: intent.saga, version, epoch: intent.epoch, ..claimed.loaded }
 }

@@ -6,8 +6,6 @@ use saga::stored::Line;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::exchange::Failure;
-
 /// Where our problem types live; a problem of another type is somebody else's page.
 const PROBLEM_TYPES: &str = "https://valerix.dev/problems/";
 
@@ -38,6 +36,15 @@ pub enum Answer {
     },
     /// It may have been executed.
     Unknown,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// There was no connection: nothing was sent.
+    NotSent,
+    /// It broke, or took too long: the call may have been executed.
+    Lost,
 }
 
 #[derive(Deserialize, Default)]

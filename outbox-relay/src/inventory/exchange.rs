@@ -23,6 +23,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
 
+use super::classify::Failure;
+
 /// Longest answer to a single call that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Connections kept open while idle. Shorter than the time after which the other side closes them,
@@ -39,15 +41,6 @@ pub struct Wire(TokioIo<Box<dyn Duplex>>);
 pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
-
-/// Why there is no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
-    /// There was no connection: nothing was sent.
-    NotSent,
-    /// It broke, or took too long: the call may have been executed.
-    Lost,
-}
 
 /// An answer that has been read to its end.
 #[derive(Debug)]
@@ -111,7 +104,7 @@ impl Exchange {
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Answered, Failure> {
-        let response = self.0.request(request).await.map_err(|error| Failure::of(&error))?;
+        let response = self.0.request(request).await.map_err(|error| failure_of(&error))?;
         let (head, body) = response.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
         let body = body.map_err(|_| Failure::Lost)?.to_bytes();
@@ -128,7 +121,7 @@ impl Exchange {
     ) -> Result<Response<Incoming>, Failure> {
         strike(site, Moment::Before).await.map_err(|_| Failure::NotSent)?;
         let response = timeout_at(until, self.0.request(request)).await;
-        let response = response.map_err(|_| Failure::Lost)?.map_err(|error| Failure::of(&error))?;
+        let response = response.map_err(|_| Failure::Lost)?.map_err(|error| failure_of(&error))?;
         strike(site, Moment::After).await.map_err(|_| Failure::Lost)?;
         Ok(response)
     }
@@ -159,10 +152,8 @@ fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
     Some(seconds.saturating_mul(1_000))
 }
 
-impl Failure {
-    fn of(error: &hyper_util::client::legacy::Error) -> Failure {
-        if error.is_connect() { Failure::NotSent } else { Failure::Lost }
-    }
+fn failure_of(error: &hyper_util::client::legacy::Error) -> Failure {
+    if error.is_connect() { Failure::NotSent } else { Failure::Lost }
 }
 
 impl Connection for Wire {

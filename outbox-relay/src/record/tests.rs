@@ -4,8 +4,8 @@ use saga::{Event, Saga};
 
 use super::*;
 
-fn decided_on(expected_version: i32, epoch: i64) -> Move {
-    Move {
+fn decided_on(expected_version: i32, epoch: i64) -> SagaUpdate {
+    SagaUpdate {
         order_id: Uuid::from_u128(1),
         expected_version,
         expected_epoch: epoch,
@@ -20,7 +20,7 @@ fn decided_on(expected_version: i32, epoch: i64) -> Move {
 
 #[test]
 fn what_was_decided_before_the_saga_was_lost_is_fenced_beside_what_was_decided_after() {
-    let moved = Moved {
+    let moved = StoredUpdate {
         order_id: Uuid::from_u128(1),
         version: 4,
         updated_at: DateTime::from_timestamp_nanos(0),

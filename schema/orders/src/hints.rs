@@ -3,7 +3,7 @@
 //! A hint makes things fast and never makes them right. It may be lost, late or doubled: whoever
 //! listens also polls the tables, which are the truth.
 
-use saga::stored::{Move, Moved};
+use saga::stored::{SagaUpdate, StoredUpdate};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -51,9 +51,9 @@ pub struct Settled {
 
 impl Settled {
     /// What a move that was stored tells those who wait for it.
-    pub fn of(decided: &Move, moved: &Moved) -> Self {
+    pub fn of(decided: &SagaUpdate, moved: &StoredUpdate) -> Self {
         let SagaColumns { state, reason, .. } = SagaColumns::from(&decided.saga);
-        let Moved { order_id, version, updated_at } = *moved;
+        let StoredUpdate { order_id, version, updated_at } = *moved;
         Self { order_id, state, reason, version, updated_at }
     }
 }

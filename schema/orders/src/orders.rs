@@ -2,7 +2,7 @@
 
 mod list;
 
-use saga::stored::{Line, Move, OutboxChange};
+use saga::stored::{Line, OutboxChange, SagaUpdate};
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
@@ -36,7 +36,7 @@ pub struct NewOrder {
     /// Milliseconds from now until the saga gives up.
     pub deadline_ms: i64,
     /// The claim of a relay in this process, stored with the insert (see [`crate::handoff`]).
-    pub first_move: Option<Move>,
+    pub first_move: Option<SagaUpdate>,
 }
 
 impl NewOrder {

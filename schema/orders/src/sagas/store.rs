@@ -1,7 +1,7 @@
 //! Storing moves: saga, journal row and outbox change of each, in one statement for a whole batch.
 
 use saga::State;
-use saga::stored::{Move, Moved, OutboxChange};
+use saga::stored::{OutboxChange, SagaUpdate, StoredUpdate};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -26,8 +26,8 @@ fn listed_state(state: State) -> Option<&'static str> {
 #[expect(clippy::too_many_lines, reason = "it is one statement and its twenty columns")]
 pub async fn store_moves(
     connection: &mut PgConnection,
-    moves: &[Move],
-) -> sqlx::Result<Vec<Moved>> {
+    moves: &[SagaUpdate],
+) -> sqlx::Result<Vec<StoredUpdate>> {
     let columns: Vec<SagaColumns> = moves.iter().map(|m| SagaColumns::from(&m.saga)).collect();
     let order_ids: Vec<Uuid> = moves.iter().map(|m| m.order_id).collect();
     let expected_versions: Vec<i32> = moves.iter().map(|m| m.expected_version).collect();
@@ -51,7 +51,7 @@ pub async fn store_moves(
     let changes: Vec<&str> = moves.iter().map(|m| change_name(m.outbox)).collect();
     let amounts: Vec<i64> = moves.iter().map(|m| change_amount(m.outbox)).collect();
     sqlx::query_as!(
-        Moved,
+        StoredUpdate,
         r#"
         with input as (
             select *

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use saga::stored::Move;
+use saga::stored::SagaUpdate;
 use saga::{
     CancelledBy, Claim, Event, Finding, QueueReason, Rejection, Transition, plan, transition,
 };
@@ -241,7 +241,8 @@ impl World {
                         let raises = !schema_orders::saga_steps::Phase::of(&event)
                             .eq(&schema_orders::saga_steps::Phase::Outcome);
                         let epoch = loaded.epoch + i64::from(raises);
-                        let decided = Move { epoch, ..loaded.moved(saga, event, &effects, 60_000) };
+                        let decided =
+                            SagaUpdate { epoch, ..loaded.update(saga, event, &effects, 60_000) };
                         store_moves(c, &[decided]).await
                     })
                 })

@@ -10,7 +10,7 @@ use super::relay;
 use super::store::{Insertion, NewOrder, Store};
 use super::trace::Happened;
 use super::world::World;
-use saga::stored::{Line, LoadedSaga, Move, OutboxChange};
+use saga::stored::{Line, LoadedSaga, OutboxChange, SagaUpdate};
 use saga::{CancelledBy, Event as SagaEvent, ReleaseCause, State, Transition, plan, transition};
 use uuid::Uuid;
 
@@ -299,7 +299,7 @@ fn write_cancel(store: &mut Store, loaded: &LoadedSaga) -> Option<&'static str> 
         return None;
     };
     let epoch = loaded.epoch + i64::from(!store.is(KnownBad::CancelKeepsEpoch));
-    let mut decided = Move { epoch, ..loaded.moved(saga, event, &effects, RENEWED_MS) };
+    let mut decided = SagaUpdate { epoch, ..loaded.update(saga, event, &effects, RENEWED_MS) };
     if store.is(KnownBad::CancelWithoutRelease) {
         decided.saga.state = State::Cancelled;
         decided.outbox = OutboxChange::Remove;

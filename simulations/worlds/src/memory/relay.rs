@@ -12,7 +12,7 @@ use super::gate::Gate;
 use super::wire::RequestId;
 use outbox_relay::decide::Call;
 use relay_core::breaker::Permit;
-use saga::stored::Move;
+use saga::stored::SagaUpdate;
 use schema_orders::relays::Beat;
 use std::collections::{BTreeMap, VecDeque};
 use uuid::Uuid;
@@ -102,7 +102,7 @@ pub(super) enum SlotStage {
 #[derive(Debug, Clone)]
 pub(super) struct Outcome {
     pub(super) slot: u32,
-    pub(super) moves: Move,
+    pub(super) moves: SagaUpdate,
     pub(super) next: Option<Call>,
 }
 

@@ -9,7 +9,7 @@ use super::queue::Event;
 use super::relay;
 use super::trace::Happened;
 use super::world::{World, order_of};
-use saga::stored::{LoadedSaga, Move, OutboxChange};
+use saga::stored::{LoadedSaga, OutboxChange, SagaUpdate};
 use saga::{CancelledBy, Event as SagaEvent, FailReason, Finding, State, Transition};
 use saga::{plan, transition};
 use schema_inventory::State as Held;
@@ -134,11 +134,11 @@ fn store(world: &mut World, seen: &LoadedSaga, event: SagaEvent) {
         saga.state = State::Failed { reason: FailReason::ResolvedByStaff };
         effects.clear();
     }
-    let mut decided = seen.moved(saga, event, &effects, RENEWED_MS);
+    let mut decided = seen.update(saga, event, &effects, RENEWED_MS);
     if world.is(KnownBad::RetryAddsMessage) && matches!(event, SagaEvent::RetryRequested { .. }) {
         decided.outbox = OutboxChange::Add { deadline_ms: RENEWED_MS };
     }
-    let decided = Move { epoch: seen.epoch + 1, ..decided };
+    let decided = SagaUpdate { epoch: seen.epoch + 1, ..decided };
     let source = Source::Order(order);
     let stored = world.transact(source, Moment::Person, &[seen.order_id], |store| {
         store.store_moves(std::slice::from_ref(&decided))

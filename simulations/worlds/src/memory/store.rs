@@ -7,7 +7,7 @@ mod moves;
 
 use super::known_bad::KnownBad;
 use chrono::{DateTime, Utc};
-use saga::stored::{Line, LoadedSaga, Move};
+use saga::stored::{Line, LoadedSaga, SagaUpdate};
 use saga::{Event, Saga};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -66,7 +66,7 @@ pub(crate) struct NewOrder {
     pub(crate) lines: Vec<Line>,
     pub(crate) deadline_ms: i64,
     /// A relay's claim, stored with it.
-    pub(crate) first_move: Option<Move>,
+    pub(crate) first_move: Option<SagaUpdate>,
 }
 
 /// What became of it.

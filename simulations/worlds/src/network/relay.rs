@@ -15,7 +15,7 @@ use outbox_relay::in_flight::InFlight;
 use outbox_relay::inventory::Inventory;
 use outbox_relay::inventory::exchange::{Connector, Wire};
 use outbox_relay::record::{Recorded, Recorder};
-use saga::stored::Move;
+use saga::stored::SagaUpdate;
 use saga::{Event, QueueReason};
 use tokio::time::{Instant, sleep};
 use tower::service_fn;
@@ -99,15 +99,16 @@ impl Relay {
     }
 
     /// Stores until it is answered, as the product's recorder does.
-    async fn record(&self, moves: &[Move]) -> Vec<Recorded> {
+    async fn record(&self, moves: &[SagaUpdate]) -> Vec<Recorded> {
         let stored = loop {
             match self.database.transact(&self.name, |store| store.store_moves(moves)).await {
                 Ok(stored) => break stored,
                 Err(Unanswered) => sleep(PAUSE).await,
             }
         };
-        let becomes = |one: &Move| (one.order_id, one.expected_version + 1);
-        let find = |one: &Move| stored.iter().find(|m| (m.order_id, m.version) == becomes(one));
+        let becomes = |one: &SagaUpdate| (one.order_id, one.expected_version + 1);
+        let find =
+            |one: &SagaUpdate| stored.iter().find(|m| (m.order_id, m.version) == becomes(one));
         let recorded = moves.iter().map(|one| match find(one) {
             Some(moved) => Recorded::Stored(moved.clone()),
             None => Recorded::Fenced,
@@ -199,7 +200,7 @@ fn claim(store: &mut Store, relay: i64, source: &Source, limit: usize, fate: Fat
     let stored = store.store_moves(&moves);
     calls.retain(|call| stored.iter().any(|moved| moved.order_id == call.loaded.order_id));
     let Fate::Queue { retry_after_ms } = fate else { return calls };
-    let refused: Vec<Move> = calls
+    let refused: Vec<SagaUpdate> = calls
         .iter()
         .filter_map(|call| {
             let reason = QueueReason::BreakerOpen;

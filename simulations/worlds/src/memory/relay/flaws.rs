@@ -3,7 +3,7 @@
 use crate::memory::known_bad::KnownBad;
 use crate::memory::world::World;
 use outbox_relay::decide::Decided;
-use saga::stored::{ClaimedSaga, LoadedSaga, Move, OutboxChange};
+use saga::stored::{ClaimedSaga, LoadedSaga, OutboxChange, SagaUpdate};
 use saga::{
     Effect, Event, FailReason, QueueReason, Rejection, ReleaseCause, State, Transition, plan,
     transition,
@@ -90,20 +90,20 @@ pub(super) fn mistaken(
 }
 
 /// Hands over and says that nothing was executed.
-pub(super) fn given_up_as_certain(loaded: &LoadedSaga, member: i64) -> Option<Move> {
+pub(super) fn given_up_as_certain(loaded: &LoadedSaga, member: i64) -> Option<SagaUpdate> {
     let reason = QueueReason::Backoff;
     let event = Event::CallNotExecuted { reason, retry_after_ms: None, jitter: 0 };
     match transition(&plan::ORDER, &loaded.saga, &event) {
         Ok(Transition::Moved(saga, effects)) => {
-            let decided = loaded.moved(saga, event, &effects, 0);
-            Some(Move { worker: Some(member), epoch: loaded.epoch + 1, ..decided })
+            let decided = loaded.update(saga, event, &effects, 0);
+            Some(SagaUpdate { worker: Some(member), epoch: loaded.epoch + 1, ..decided })
         }
         Ok(Transition::Ignored(_)) | Err(_) => None,
     }
 }
 
 /// Removes outbox messages in a transaction of its own, before the outcome is stored.
-pub(super) fn remove_messages_first(world: &mut World, moves: &[Move]) {
+pub(super) fn remove_messages_first(world: &mut World, moves: &[SagaUpdate]) {
     for one in moves.iter().filter(|one| one.outbox == OutboxChange::Remove) {
         if world.store.sagas.get(&one.order_id).is_some_and(|row| row.epoch == one.expected_epoch) {
             world.store.outbox.remove(&one.order_id);

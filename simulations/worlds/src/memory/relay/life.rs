@@ -12,7 +12,7 @@ use crate::memory::world::World;
 use outbox_relay::claim::Source as From;
 use outbox_relay::decide::given_up;
 use outbox_relay::in_flight::InFlight;
-use saga::stored::Move;
+use saga::stored::SagaUpdate;
 use uuid::Uuid;
 
 /// The product's times.
@@ -107,7 +107,7 @@ pub(crate) fn hand_over(world: &mut World, index: u16) {
         usize::MAX,
     );
     let orders: Vec<Uuid> = held.iter().map(|claimed| claimed.loaded.order_id).collect();
-    let moves: Vec<Move> = held
+    let moves: Vec<SagaUpdate> = held
         .iter()
         .map(|claimed| &claimed.loaded)
         .filter_map(|loaded| {

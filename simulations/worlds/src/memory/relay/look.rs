@@ -12,7 +12,7 @@ use crate::memory::trace::Happened;
 use crate::memory::world::{Unanswered, World, order_of};
 use outbox_relay::claim::{Fate, Orphans, Source as From};
 use outbox_relay::decide::{Call, Decided, on_claim, on_event};
-use saga::stored::Move;
+use saga::stored::SagaUpdate;
 use saga::{Claim, Event, QueueReason};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -331,7 +331,7 @@ fn claim(
             let reason = QueueReason::BreakerOpen;
             let event = Event::CallNotExecuted { reason, retry_after_ms, jitter };
             let refused = calls.iter().filter_map(|call| on_event(member, call, event));
-            let refused: Vec<Move> = refused.map(|decided| decided.moves).collect();
+            let refused: Vec<SagaUpdate> = refused.map(|decided| decided.moves).collect();
             store.store_moves(&refused);
             calls.clear();
         }

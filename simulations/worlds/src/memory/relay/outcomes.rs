@@ -13,7 +13,7 @@ use crate::memory::staff;
 use crate::memory::trace::Happened;
 use crate::memory::world::{World, order_of};
 use outbox_relay::decide::OnEvent;
-use saga::stored::Move;
+use saga::stored::SagaUpdate;
 use saga::{Doubt, QueueReason, State};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -38,7 +38,7 @@ pub(super) fn put_outcome(world: &mut World, index: u16, slot: u32, decided: OnE
 /// Stores a batch of outcomes: until it is answered, or the relay stops.
 pub(crate) fn store(world: &mut World, index: u16, flush: usize) {
     let outcomes = memory(world, index).flushes[flush].outcomes.clone();
-    let moves: Vec<Move> = outcomes.iter().map(|outcome| outcome.moves.clone()).collect();
+    let moves: Vec<SagaUpdate> = outcomes.iter().map(|outcome| outcome.moves.clone()).collect();
     let orders: Vec<Uuid> = moves.iter().map(|one| one.order_id).collect();
     let source = Source::Relay(index);
     if world.is(KnownBad::OutcomeInTwoTransactions) {
@@ -146,7 +146,7 @@ fn again_later(world: &mut World, index: u16, flush: usize) {
 
 /// A saga that waits and says it is certain holds nothing. A request that was doubled can be executed
 /// after its twin was refused: then nobody knows.
-pub(super) fn check_doubt(world: &mut World, stored: &Move) {
+pub(super) fn check_doubt(world: &mut World, stored: &SagaUpdate) {
     let certain = matches!(
         stored.saga.state,
         State::Queued { doubt: Doubt::Certain, .. } | State::Parked { doubt: Doubt::Certain, .. }

@@ -4,7 +4,7 @@
 use super::{Message, SagaRow, StepRow, Store, at};
 use crate::memory::invariants::Invariant;
 use crate::memory::known_bad::KnownBad;
-use saga::stored::{Move, Moved, OutboxChange};
+use saga::stored::{OutboxChange, SagaUpdate, StoredUpdate};
 use saga::{Event, State};
 use uuid::Uuid;
 
@@ -13,11 +13,11 @@ pub(crate) type Broken = (Invariant, Option<Uuid>);
 
 impl Store {
     /// Stores a batch of moves. A move that is not in the answer was fenced.
-    pub(crate) fn store_moves(&mut self, moves: &[Move]) -> Vec<Moved> {
+    pub(crate) fn store_moves(&mut self, moves: &[SagaUpdate]) -> Vec<StoredUpdate> {
         moves.iter().filter_map(|one| self.store_move(one)).collect()
     }
 
-    fn store_move(&mut self, one: &Move) -> Option<Moved> {
+    fn store_move(&mut self, one: &SagaUpdate) -> Option<StoredUpdate> {
         let row = *self.sagas.get(&one.order_id)?;
         let is_expected = row.version == one.expected_version && row.epoch == one.expected_epoch;
         if !is_expected && !self.writes_anyway(one, &row) {
@@ -41,10 +41,10 @@ impl Store {
             self.steps.entry(one.order_id).or_default().push(step);
         }
         self.change_outbox(one, deadline_ms);
-        Some(Moved { order_id: one.order_id, version, updated_at: at(self.now_ms) })
+        Some(StoredUpdate { order_id: one.order_id, version, updated_at: at(self.now_ms) })
     }
 
-    fn change_outbox(&mut self, one: &Move, deadline_ms: i64) {
+    fn change_outbox(&mut self, one: &SagaUpdate, deadline_ms: i64) {
         let id = one.order_id;
         let (now_ms, unread) = (self.now_ms, self.is(KnownBad::QueueNobodyReads));
         match one.outbox {
@@ -82,7 +82,7 @@ impl Store {
     }
 
     /// Only where a flaw is planted.
-    fn writes_anyway(&self, one: &Move, row: &SagaRow) -> bool {
+    fn writes_anyway(&self, one: &SagaUpdate, row: &SagaRow) -> bool {
         let same_epoch = row.epoch == one.expected_epoch;
         match one.event {
             Event::CancelRequested { .. } => self.is(KnownBad::CancelIgnoresVersion),
@@ -101,7 +101,7 @@ impl Store {
         }
     }
 
-    fn judge(&mut self, one: &Move, row: &SagaRow) {
+    fn judge(&mut self, one: &SagaUpdate, row: &SagaRow) {
         let id = Some(one.order_id);
         if one.expected_epoch < row.epoch {
             self.broken.push((Invariant::NoWriteByOldEpoch, id));

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use outbox_relay::claim::Source;
 use outbox_relay::in_flight::InFlight;
-use saga::stored::{ClaimedSaga, Line, LoadedSaga, Move, OutboxChange};
+use saga::stored::{ClaimedSaga, Line, LoadedSaga, OutboxChange, SagaUpdate};
 use saga::{Claim, Event, Saga, Transition, plan, transition};
 use schema_orders::orders;
 use schema_orders::outbox::{lock_due, lock_fresh, lock_lost};
@@ -141,13 +141,13 @@ impl Subject {
         locked.sort_by_key(|claimed| claimed.loaded.order_id);
         expected.sort_by_key(|claimed| claimed.loaded.order_id);
         same("claim", &told_claims(&locked), &told_claims(&expected))?;
-        let intents: Vec<Move> =
+        let intents: Vec<SagaUpdate> =
             expected.iter().filter_map(|claimed| intent(claimed, relay)).collect();
         self.store(&intents).await
     }
 
     /// Stores on both, and remembers what came of it.
-    async fn store(&mut self, moves: &[Move]) -> Result<(), String> {
+    async fn store(&mut self, moves: &[SagaUpdate]) -> Result<(), String> {
         let moved = store_moves(&mut self.connections[self.turn], moves).await;
         let mut moved: Vec<(Uuid, i32)> =
             moved.expect("it is there").iter().map(|m| (m.order_id, m.version)).collect();
@@ -224,7 +224,7 @@ fn told_claims(claims: &[ClaimedSaga]) -> Vec<(Told, Claim, Vec<Line>)> {
     claims.iter().map(|one| (told(&one.loaded), one.claim, one.lines.clone())).collect()
 }
 
-fn intent(claimed: &ClaimedSaga, relay: i64) -> Option<Move> {
+fn intent(claimed: &ClaimedSaga, relay: i64) -> Option<SagaUpdate> {
     let event = Event::Claimed { time_left_ms: 60_000, claim: claimed.claim };
     let decided = decide(&claimed.loaded, event)?;
     let outbox = if decided.outbox == OutboxChange::Keep {
@@ -232,18 +232,18 @@ fn intent(claimed: &ClaimedSaga, relay: i64) -> Option<Move> {
     } else {
         decided.outbox
     };
-    Some(Move { worker: Some(relay), outbox, ..decided })
+    Some(SagaUpdate { worker: Some(relay), outbox, ..decided })
 }
 
 /// What the core decides on a saga as it was seen; claims and people raise the epoch.
-fn decide(loaded: &LoadedSaga, event: Event) -> Option<Move> {
+fn decide(loaded: &LoadedSaga, event: Event) -> Option<SagaUpdate> {
     let Ok(Transition::Moved(saga, effects)) = transition(&plan::ORDER, &loaded.saga, &event)
     else {
         return None;
     };
-    let decided = loaded.moved(saga, event, &effects, FAR_MS);
+    let decided = loaded.update(saga, event, &effects, FAR_MS);
     let raises = i64::from(Phase::of(&event) != Phase::Outcome);
-    Some(Move { epoch: loaded.epoch + raises, ..decided })
+    Some(SagaUpdate { epoch: loaded.epoch + raises, ..decided })
 }
 
 /// As it is read back: of a claim in time its time is not kept.
