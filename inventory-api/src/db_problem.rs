@@ -15,7 +15,7 @@ const RETRY_SLOWLY_AFTER_S: u64 = 5;
 pub(crate) enum Failure {
     /// Nothing was written; try again.
     Unavailable,
-    /// Nothing was written; disk or memory is gone, try again later.
+    /// Nothing was written, and somebody has to look; try again later.
     Exhausted,
     /// COMMIT got no answer.
     OutcomeUnknown,
@@ -39,7 +39,7 @@ impl Failure {
                 Failure::Unavailable
             }
             Class::RetryAlarm => {
-                tracing::error!(%error, trace_id, "the database has run out of disk or memory");
+                tracing::error!(%error, trace_id, "the database cannot do its work, and somebody has to look");
                 Failure::Exhausted
             }
             Class::BadInput => Failure::Unstorable,

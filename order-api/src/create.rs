@@ -147,6 +147,7 @@ fn problem_of(refusal: Refusal) -> Problem {
             "whether the order was taken is not known; send the same key again",
             1,
         ),
+        Refusal::UnavailableForLonger => db_problem::unavailable(db_problem::RETRY_SLOWLY_AFTER_S),
         Refusal::KeyBusy => {
             let title = "the first request with this key is still under way";
             Problem::new(StatusCode::CONFLICT, "idempotency-key-in-progress", title)

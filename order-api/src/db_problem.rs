@@ -5,7 +5,7 @@ use http::StatusCode;
 use schema_pg::{Class, DbError, classify};
 
 const RETRY_AFTER_S: u64 = 1;
-const RETRY_SLOWLY_AFTER_S: u64 = 5;
+pub(crate) const RETRY_SLOWLY_AFTER_S: u64 = 5;
 
 /// For a request that failed at the database: logged here, once.
 pub(crate) fn problem_of(error: &DbError) -> Problem {
@@ -16,7 +16,7 @@ pub(crate) fn problem_of(error: &DbError) -> Problem {
             unavailable(RETRY_AFTER_S)
         }
         Class::RetryAlarm => {
-            tracing::error!(%error, trace_id, "the database has run out of disk or memory");
+            tracing::error!(%error, trace_id, "the database cannot do its work, and somebody has to look");
             unavailable(RETRY_SLOWLY_AFTER_S)
         }
         Class::BadInput => unstorable(),

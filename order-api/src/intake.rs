@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use schema_orders::hints::Hints;
+use schema_orders::idempotency_keys::is_key_being_written;
 use schema_orders::orders::{
     Created, Earlier, Insertion, NewOrder, TenantKey, find_earlier, insert_new,
 };
 use schema_pg::failpoint::Site;
 use schema_pg::{
     BatchConfig, BatchError, Batcher, Class, Db, DbError, Lanes, classify, is_commit_unknown,
-    is_connection_lost, is_lock_timeout,
+    is_connection_lost,
 };
 
 use crate::Config;
@@ -32,6 +33,8 @@ pub(crate) enum Refusal {
     KeyBusy,
     /// The database does not answer; the order may or may not be there.
     Unavailable,
+    /// The database cannot do its work, which it has to be helped with; the order is not there.
+    UnavailableForLonger,
     /// The database cannot store the text or number sent.
     Unstorable,
     /// A mistake of ours; it has been logged.
@@ -169,13 +172,13 @@ impl Writer {
 
 fn may_be_the_fault_of_one(error: &DbError) -> bool {
     !is_commit_unknown(error)
-        && (is_lock_timeout(error)
+        && (is_key_being_written(error)
             || matches!(classify(error), Class::BadInput | Class::Conflict | Class::Bug))
 }
 
 /// Logged here, once for all orders of the batch.
 fn refusal_of(error: &DbError) -> Refusal {
-    if is_lock_timeout(error) {
+    if is_key_being_written(error) {
         return Refusal::KeyBusy;
     }
     match classify(error) {
@@ -185,8 +188,8 @@ fn refusal_of(error: &DbError) -> Refusal {
             Refusal::Unavailable
         }
         Class::RetryAlarm => {
-            tracing::error!(%error, "the database has run out of disk or memory");
-            Refusal::Unavailable
+            tracing::error!(%error, "the database cannot do its work, and somebody has to look");
+            Refusal::UnavailableForLonger
         }
         Class::Conflict | Class::Bug => {
             tracing::error!(%error, "an order could not be written");

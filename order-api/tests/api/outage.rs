@@ -1,9 +1,10 @@
 //! The database away, and back.
 
+use futures_util::future::join_all;
 use http::Method;
 use order_api::{Deps, OrderApi, RelayPlace};
 use schema_orders::hints::Hints;
-use schema_orders::testing::end_all_sessions;
+use schema_orders::testing::{end_all_sessions, lock_sagas};
 use schema_pg::{Db, PoolConfig};
 
 use crate::idempotency::OpenOrder;
@@ -66,6 +67,23 @@ async fn a_database_that_stalls_is_waited_for_no_longer_than_the_bound() {
     })
     .await;
     assert_eq!((again.id(), again.header("idempotent-replayed")), (id, Some("true")));
+}
+
+/// A 409 would make a client believe in a twin that has its key.
+#[tokio::test]
+async fn a_fresh_key_that_meets_a_locked_table_is_asked_to_try_again() {
+    let world = World::new().await;
+    let locked = lock_sagas(&world.database).await;
+    let router = world.impatient(&[]).await.router();
+    let ask = |key| send(&router, order_request(key, &one_ps5()));
+    for answer in join_all(["a", "b", "c"].map(ask)).await {
+        check_unavailable(&answer);
+    }
+    drop(locked);
+    let relay = Relay::of(&world).await;
+    let body = one_ps5();
+    let (answer, id) = tokio::join!(world.post("a", &body), relay.settle_next(DONE));
+    assert_eq!((answer.status.as_u16(), answer.id()), (201, id));
 }
 
 #[tokio::test]

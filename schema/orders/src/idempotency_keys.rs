@@ -19,6 +19,11 @@ pub struct StoredKey {
     pub created_at: DateTime<Utc>,
 }
 
+/// True when a statement gave up waiting (55P03) for a transaction that writes the same key and has not ended.
+pub fn is_key_being_written(error: &sqlx::Error) -> bool {
+    schema_pg::is_lock_timeout_on_key_of(error, "idempotency_keys")
+}
+
 /// The stored keys among these `(tenant, key)` pairs, which are given as two slices of one length.
 pub async fn find_keys(
     connection: &mut PgConnection,

@@ -7,7 +7,7 @@ use schema_pg::testing::TestDb;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
-use sqlx::{PgConnection, PgPool, Postgres};
+use sqlx::{Connection, PgConnection, PgPool, Postgres};
 use uuid::Uuid;
 
 use crate::bulk::insert_finished_orders;
@@ -41,6 +41,14 @@ pub async fn insert_orders(
     };
     let insertions = created.insertions(orders, &earlier).into_iter();
     insertions.map(|known| known.ok_or(sqlx::Error::RowNotFound)).collect()
+}
+
+/// Locks a whole table, as maintenance does, until what this returns is closed.
+pub async fn lock_sagas(test: &TestDb) -> PgConnection {
+    let mut holder = PgConnection::connect(&test.url).await.expect("the test server answers");
+    let locked = sqlx::raw_sql("begin; lock table sagas").execute(&mut holder).await;
+    locked.expect("nobody else holds it");
+    holder
 }
 
 /// Waits until a session of this database waits for a lock.

@@ -25,7 +25,7 @@ mod vitals;
 pub use batcher::{BatchConfig, BatchError, Batcher};
 pub use classify::{
     Class, CommitUnknown, classify, is_commit_unknown, is_connection_lost, is_lock_timeout,
-    is_unique_violation,
+    is_lock_timeout_on_key_of, is_unique_violation,
 };
 pub use connect::{ConnectError, Plans, PoolConfig};
 pub use db::Db;

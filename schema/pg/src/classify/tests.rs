@@ -9,17 +9,28 @@ fn sorts_sqlstates_by_what_the_caller_can_do() {
     for code in ["40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08006", "53300", "57014"] {
         check(code, Class::Retry);
     }
-    check("53100", Class::RetryAlarm);
-    check("53200", Class::RetryAlarm);
-    check("25P02", Class::DropConnection);
-    check("25P03", Class::DropConnection);
+    for code in ["25P02", "25P03", "25006", "26000", "42P05"] {
+        check(code, Class::DropConnection);
+    }
     for code in ["22021", "22P05", "22003"] {
         check(code, Class::BadInput);
     }
     check("23505", Class::Conflict);
-    check("42601", Class::Bug);
-    check("23514", Class::Bug);
-    check("", Class::Bug);
+    for code in ["42601", "42P01", "42703", "23514", "23502", "22012"] {
+        check(code, Class::Bug);
+    }
+}
+
+#[test]
+fn what_the_environment_refuses_or_nobody_knows_is_tried_again() {
+    let environment = [
+        "53100", "53200", "53400", "54000", "55000", "58030", "42501", "28000", "28P01", "3D000",
+        "0A000", "F0000", "XX000", "XX001", "P0001", "ZZ999", "",
+    ];
+    for code in environment {
+        check(code, Class::RetryAlarm);
+    }
+    assert_eq!(classify(&sqlx::Error::Tls("expired".into())), Class::RetryAlarm);
 }
 
 #[test]
