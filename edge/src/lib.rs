@@ -6,10 +6,12 @@
 //! well: at the aimed rate that alone would cost more than the request.
 
 mod caller;
+mod failure_log;
 pub mod health;
 mod json;
 mod limit;
 mod logs;
+mod lossy_writer;
 mod object;
 mod problem;
 mod process;
@@ -24,11 +26,12 @@ mod trace;
 mod window;
 
 pub use caller::{Caller, Peer};
+pub use failure_log::FailureLog;
 pub use json::{
     BODY_BYTES_MAX, BODY_TIMEOUT, StrictJson, parse_strict, read_body, read_json, read_json_bytes,
 };
 pub use limit::{LimitConfig, RateLimit};
-pub use logs::{LogConfig, LogError, LogFormat, init_tracing};
+pub use logs::{LogConfig, LogError, LogFormat, flush_logs, init_tracing, write_to_stderr};
 pub use object::Object;
 pub use problem::{FieldError, Problem};
 pub use process::Vitals;

@@ -14,7 +14,7 @@ use axum::routing::{MethodRouter, get};
 use http::header;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::process;
+use crate::{logs, process};
 
 /// Latencies, in seconds.
 const SECONDS: [f64; 14] =
@@ -87,6 +87,7 @@ impl MetricsHandle {
             refresh();
         }
         process::set_gauges();
+        logs::count_lost();
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Weak<Refresh>>> {
@@ -115,6 +116,7 @@ fn describe() {
         "time from a complete request head to the answer, by service, method, route and status"
     );
     process::describe();
+    logs::describe();
     crate::telemetry::describe_telemetry();
 }
 

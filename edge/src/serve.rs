@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
-use crate::Peer;
+use crate::{FailureLog, Peer};
 
 /// How long accepting rests after the process ran out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -130,7 +130,9 @@ pub async fn serve(
     // turns handlers into finished routes once, instead of at each request
     let router: Router = router.with_state(());
     let face = Face { http: http_builder(&config), router, stop: stop.clone(), cut: cut.clone() };
-    while let Some((stream, peer, place)) = next_connection(&listener, &places, &stop).await {
+    let accepting = FailureLog::new("cannot accept connections just now");
+    let next = || next_connection(&listener, &places, &accepting, &stop);
+    while let Some((stream, peer, place)) = next().await {
         connections.spawn(face.clone().converse(stream, peer, place));
     }
     drop(listener);
@@ -146,16 +148,20 @@ pub async fn serve(
 async fn next_connection<L: Accept>(
     listener: &L,
     places: &Arc<Semaphore>,
+    accepting: &FailureLog,
     stop: &CancellationToken,
 ) -> Option<(L::Stream, SocketAddr, OwnedSemaphorePermit)> {
     let accept = async {
         let place = places.clone().acquire_owned().await.expect("never closed");
         loop {
             match listener.accept().await {
-                Ok((stream, peer)) => return (stream, peer, place),
+                Ok((stream, peer)) => {
+                    accepting.succeeded();
+                    return (stream, peer, place);
+                }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept connections just now");
+                    accepting.failed(error);
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

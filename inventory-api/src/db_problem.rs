@@ -3,12 +3,17 @@
 //! The callers of this service decide by the answer whether something was executed: 503 with
 //! `Retry-After` says that nothing was, `outcome-unknown` that it may have been.
 
-use edge::{Problem, TraceContext};
+use edge::{FailureLog, Problem, TraceContext};
 use http::StatusCode;
 use schema_pg::{Class, DbError, classify, is_commit_unknown};
 
 const RETRY_AFTER_S: u64 = 1;
 const RETRY_SLOWLY_AFTER_S: u64 = 5;
+
+static SILENT: FailureLog = FailureLog::new("the database does not answer requests just now");
+static UNABLE: FailureLog =
+    FailureLog::alarm("the database cannot do its work, and somebody has to look");
+static UNANSWERED: FailureLog = FailureLog::new("a commit got no answer");
 
 /// Why the database did not do what was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,24 +31,24 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Sorts the error and logs it: to be called once for each.
+    /// Sorts the error and logs it, a fault of the database once for all requests: to be called once for each.
     pub(crate) fn of(error: &DbError) -> Failure {
-        let trace_id = TraceContext::current().map(|context| context.trace_id_hex());
         if is_commit_unknown(error) {
-            tracing::warn!(%error, trace_id, "a commit got no answer");
+            UNANSWERED.failed(error);
             return Failure::OutcomeUnknown;
         }
         match classify(error) {
             Class::Retry | Class::DropConnection => {
-                tracing::warn!(%error, trace_id, "the database does not answer just now");
+                SILENT.failed(error);
                 Failure::Unavailable
             }
             Class::RetryAlarm => {
-                tracing::error!(%error, trace_id, "the database cannot do its work, and somebody has to look");
+                UNABLE.failed(error);
                 Failure::Exhausted
             }
             Class::BadInput => Failure::Unstorable,
             Class::Conflict | Class::Bug => {
+                let trace_id = TraceContext::current().map(|context| context.trace_id_hex());
                 tracing::error!(%error, trace_id, "a query failed");
                 Failure::Bug
             }

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use edge::FailureLog;
 use futures_util::{StreamExt, stream};
 use schema_orders::hints::Hints;
 use schema_orders::idempotency_keys::is_key_being_written;
@@ -23,6 +24,12 @@ use crate::Config;
 
 /// After a batch failed: orders written at the same time, each in a transaction of its own.
 const SINGLES_AT_ONCE: usize = 4;
+
+static WRITING: FailureLog = FailureLog::new("orders cannot be written just now");
+static UNABLE: FailureLog =
+    FailureLog::alarm("the database cannot do its work, and somebody has to look");
+static SENDING_AGAIN: FailureLog = FailureLog::new("orders are sent again over another connection");
+static LOOKING_UP: FailureLog = FailureLog::new("what keys stand for cannot be read just now");
 
 /// Why an order was not taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +98,7 @@ async fn flush(writer: &Writer, hints: &Hints, mut orders: Vec<NewOrder>) -> Vec
     let orders: Arc<[NewOrder]> = orders.into();
     match writer.insert(orders.clone()).await {
         Ok(created) => {
+            [&WRITING, &UNABLE, &SENDING_AGAIN].into_iter().for_each(FailureLog::succeeded);
             if let Some(taken) = taken {
                 taken(&created);
             }
@@ -120,7 +128,7 @@ impl Writer {
     async fn insert(&self, orders: Arc<[NewOrder]>) -> Result<Created, DbError> {
         match self.insert_once(orders.clone()).await {
             Err(error) if is_connection_lost(&error) => {
-                tracing::info!(%error, "orders are sent again over another connection");
+                SENDING_AGAIN.failed(&error);
                 let mut created = self.insert_once(orders.clone()).await?;
                 let earlier = self.find_earlier(created.taken(&orders)).await;
                 created.adopt(&orders, &earlier);
@@ -146,7 +154,7 @@ impl Writer {
             Box::pin(async move { find_earlier(connection, &taken).await })
         });
         found.await.unwrap_or_else(|error: DbError| {
-            tracing::warn!(%error, "what keys stand for cannot be read just now");
+            LOOKING_UP.failed(error);
             Earlier::default()
         })
     }
@@ -184,11 +192,11 @@ fn refusal_of(error: &DbError) -> Refusal {
     match classify(error) {
         Class::BadInput => Refusal::Unstorable,
         Class::Retry | Class::DropConnection => {
-            tracing::warn!(%error, "orders cannot be written just now");
+            WRITING.failed(error);
             Refusal::Unavailable
         }
         Class::RetryAlarm => {
-            tracing::error!(%error, "the database cannot do its work, and somebody has to look");
+            UNABLE.failed(error);
             Refusal::UnavailableForLonger
         }
         Class::Conflict | Class::Bug => {

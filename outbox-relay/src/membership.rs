@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
+use edge::FailureLog;
 use schema_orders::breaker_orders::Heard;
 use schema_orders::outbox;
 use schema_orders::relays::{self, Beat};
@@ -14,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Config;
 use crate::head::Head;
+
+static WAKING: FailureLog = FailureLog::new("the database's clock may have gone back");
 
 /// The newest beat and its number, so that each is acted on once.
 #[derive(Debug, Clone, Copy, Default)]
@@ -79,6 +82,7 @@ impl Membership {
         let name: Arc<str> = format!("{host}/{}", std::process::id()).into();
         let url: Option<Arc<str>> = url.map(Into::into);
         let membership = Self { id: Arc::new(AtomicI64::new(0)), name, url };
+        let joining = FailureLog::new("cannot join yet");
         loop {
             match membership.register(db).await {
                 Ok(()) => return Ok(Some(membership)),
@@ -86,7 +90,7 @@ impl Membership {
                     return Err(error);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "cannot join yet");
+                    joining.failed(error);
                     let pause = tokio::time::sleep(Duration::from_millis(500));
                     if stop.run_until_cancelled(pause).await.is_none() {
                         return Ok(None);
@@ -132,6 +136,8 @@ impl Membership {
         let mut due = Instant::now();
         // A beat without an answer may have been the one that saw the clock go back.
         let mut is_unsure_of_clock = false;
+        let beating = FailureLog::new("no heartbeat");
+        let rejoining = FailureLog::new("cannot join again yet");
         while stop.run_until_cancelled(tokio::time::sleep_until(due.into())).await.is_some() {
             let id = self.id();
             let is_idle = seen.borrow().is_idle();
@@ -143,13 +149,16 @@ impl Membership {
             });
             let beat = beat.await;
             match beat {
-                Ok((Beat { member: false, .. }, _)) => {
-                    tracing::warn!(relay = id, "was silent for too long and taken for dead");
-                    if let Err(error) = self.register(db).await {
-                        tracing::warn!(%error, "cannot join again yet");
-                    }
-                }
+                Ok((Beat { member: false, .. }, _)) => match self.register(db).await {
+                    Ok(()) => tracing::warn!(
+                        relay = id,
+                        now = self.id(),
+                        "was silent for too long and taken for dead"
+                    ),
+                    Err(error) => rejoining.failed(error),
+                },
                 Ok((beat, order)) => {
+                    beating.succeeded();
                     heard(order);
                     if beat.clock_went_back || is_unsure_of_clock {
                         is_unsure_of_clock = wake_from_the_future(db).await.is_err();
@@ -160,7 +169,7 @@ impl Membership {
                     });
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "no heartbeat");
+                    beating.failed(error);
                     is_unsure_of_clock = true;
                 }
             }
@@ -181,9 +190,9 @@ impl Membership {
 async fn wake_from_the_future(db: &Db) -> Result<(), DbError> {
     let woken = db.write(Site::JoinRelays, |c| Box::pin(outbox::wake_from_the_future(c))).await;
     match &woken {
-        Ok(0) => {}
+        Ok(0) => WAKING.succeeded(),
         Ok(woken) => tracing::warn!(woken, "the database's clock has gone back: trying at once"),
-        Err(error) => tracing::warn!(%error, "the database's clock may have gone back"),
+        Err(error) => WAKING.failed(error),
     }
     woken.map(drop)
 }

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use edge::FailureLog;
 use futures_util::future::BoxFuture;
 use saga::stored::{SagaUpdate, StoredUpdate};
 use schema_orders::hints::{self, Hints, SETTLED_CHANNEL, Settled};
@@ -41,6 +42,8 @@ pub enum Recorded {
     /// replays the call.
     Dropped,
 }
+
+static STORING: FailureLog = FailureLog::new("outcomes cannot be stored yet");
 
 /// Stores outcomes. Cheap to clone.
 #[derive(Clone)]
@@ -147,12 +150,15 @@ async fn store(
             })
             .await;
         let error = match stored {
-            Ok(stored) => return Ok(in_order(&moves, stored)),
+            Ok(stored) => {
+                STORING.succeeded();
+                return Ok(in_order(&moves, stored));
+            }
             Err(error) => error,
         };
         match classify(&error) {
             Class::Retry | Class::RetryAlarm | Class::DropConnection => {
-                tracing::warn!(%error, moves = moves.len(), "outcomes cannot be stored yet");
+                STORING.failed(error);
                 if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                     return Ok(vec![Recorded::Dropped; moves.len()]);
                 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use edge::FailureLog;
 use schema_orders::hints::WORK_CHANNEL;
 use schema_orders::listen::listen_for_ever;
 use schema_orders::outbox;
@@ -48,6 +49,9 @@ const PACE: Duration = Duration::from_millis(2);
 const POLL_MIN: Duration = Duration::from_millis(2);
 /// From this pause on the heartbeat looks for it, which costs no query of its own.
 const POLL_MAX: Duration = Duration::from_millis(100);
+
+static SCAN: FailureLog =
+    FailureLog::new("the beginning of the work list cannot be reached just now");
 
 /// Why a relay ended.
 #[derive(Debug, thiserror::Error)]
@@ -171,9 +175,14 @@ impl Work {
 
     async fn run(&mut self, stop: &CancellationToken) {
         let mut pause = POLL_MIN;
+        let claiming = FailureLog::new("cannot claim just now");
         while !stop.is_cancelled() {
             let begun = Instant::now();
-            match self.look().await {
+            let looked = self.look().await;
+            if looked.is_ok() {
+                claiming.succeeded();
+            }
+            match looked {
                 Ok(true) => {
                     tokio::time::sleep_until((begun + PACE).into()).await;
                     pause = POLL_MIN;
@@ -186,7 +195,7 @@ impl Work {
                     pause = (pause * 2).min(POLL_MAX);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "cannot claim just now");
+                    claiming.failed(error);
                     // The commit may have gone through: look for sagas held without knowing.
                     self.relay.is_unsure.store(true, Ordering::Release);
                     let pause = tokio::time::sleep(Duration::from_millis(100));
@@ -296,10 +305,11 @@ impl Work {
         let head = &self.relay.head;
         match first {
             Ok(first) => {
+                SCAN.succeeded();
                 head.was_at(first, before(self.relay.in_flight.newest(), HEAD_LAG_MS), took);
             }
             Err::<_, DbError>(error) => {
-                tracing::warn!(%error, "the beginning of the work list cannot be reached just now");
+                SCAN.failed(error);
                 head.is_out_of_reach();
             }
         }

@@ -23,18 +23,23 @@ use schema_pg::{failpoint, known_bad};
 /// What is still under way when a command has come to its end (a download, say) is not waited for.
 const LEFTOVERS_MAX: Duration = Duration::from_millis(100);
 
+/// At the end of the process, what has been logged has this long to be written.
+const LAST_WORDS_MAX: Duration = Duration::from_secs(1);
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let asked = cli::read();
-    match run(asked) {
+    let code = match run(asked) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", errors::describe(&error));
+            edge::write_to_stderr(&format!("error: {}\n", errors::describe(&error)));
             ExitCode::from(errors::exit_code(&error))
         }
-    }
+    };
+    edge::flush_logs(LAST_WORDS_MAX);
+    code
 }
 
 fn run(asked: cli::Asked) -> anyhow::Result<()> {

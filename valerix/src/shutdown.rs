@@ -1,12 +1,15 @@
 //! Stopping: the first SIGINT or SIGTERM asks for an orderly end, the second one does not ask.
 
 use std::process;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// What a shell reports for a process that ended by SIGINT.
 const EXIT_FORCED: i32 = 130;
+/// Somebody is in a hurry.
+const LAST_WORDS_MAX: Duration = Duration::from_millis(100);
 
 /// A token that the first signal cancels. Nothing is lost by force either: it is a crash like any other, and the
 /// embedded server stops with its parent.
@@ -21,6 +24,7 @@ pub(crate) fn on_signal() -> anyhow::Result<CancellationToken> {
         asked.cancel();
         either(&mut interrupt, &mut terminate).await;
         tracing::warn!("forced to stop");
+        edge::flush_logs(LAST_WORDS_MAX);
         process::exit(EXIT_FORCED);
     });
     Ok(stop)

@@ -11,6 +11,9 @@ use super::watch::Watch;
 use crate::metrics;
 use crate::verdict::Failed;
 
+/// A log nobody reads does not keep the gremlin from its work.
+const LAST_WORDS_MAX: Duration = Duration::from_millis(100);
+
 /// What is to happen to a call, before and after it is done.
 pub(crate) struct Strike {
     planned: Planned,
@@ -86,8 +89,9 @@ fn error_500() -> Failed {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "gremlin", TITLE).retryable().into()
 }
 
-/// At once: no destructor runs, no connection is closed in order, nothing is flushed.
+/// At once: no destructor runs, no connection is closed in order, nothing but this one line is flushed.
 fn die() -> ! {
     tracing::error!("the gremlin ends this process");
+    edge::flush_logs(LAST_WORDS_MAX);
     std::process::abort()
 }

@@ -16,7 +16,7 @@ pub(crate) async fn run(asked: InventoryApi) -> anyhow::Result<()> {
     let metrics = edge::install_prometheus()?;
     let url = INVENTORY.required(asked.database.url.as_deref())?;
     let listener = listening::bind(asked.config.listen, "INVENTORY_API_LISTEN").await?;
-    output::print(&format!("inventory-api listens on {}\n", listening::url_of(&listener)?));
+    output::announce(&format!("inventory-api listens on {}\n", listening::url_of(&listener)?));
     let pool = pool(asked.pool, &url);
     let opening = INVENTORY.open_patiently(&pool, Patience::Endless);
     let waiting = waiting::answer_until(listener, opening);

@@ -15,7 +15,7 @@ pub(crate) async fn run(asked: OrderApi) -> anyhow::Result<()> {
     let metrics = edge::install_prometheus()?;
     let url = ORDERS.required(asked.database.url.as_deref())?;
     let listener = listening::bind(asked.config.listen, "ORDER_API_LISTEN").await?;
-    output::print(&format!("order-api listens on {}\n", listening::url_of(&listener)?));
+    output::announce(&format!("order-api listens on {}\n", listening::url_of(&listener)?));
     let pool = asked.pool.at(&url, APPLICATION);
     let opening = ORDERS.open_patiently(&pool, Patience::Endless);
     let waiting = waiting::answer_until(listener, opening);

@@ -28,7 +28,7 @@ pub(crate) async fn run(data_dir: &DataDir) -> anyhow::Result<()> {
     let urls = embedded.urls();
     let lines =
         format!("ORDER_DATABASE_URL={}\nINVENTORY_DATABASE_URL={}\n", urls.orders, urls.inventory);
-    output::print(&lines);
+    output::announce(&lines);
     let lost = stop.run_until_cancelled(embedded.lost()).await;
     embedded.stop().await;
     match lost {

@@ -22,7 +22,7 @@ pub(crate) async fn run(asked: cli::Relay) -> anyhow::Result<()> {
     let metrics = edge::install_prometheus()?;
     let url = ORDERS.required(asked.database.url.as_deref())?;
     let listener = listening::bind(asked.face.listen, "RELAY_LISTEN").await?;
-    output::print(&format!("relay listens on {}\n", listening::url_of(&listener)?));
+    output::announce(&format!("relay listens on {}\n", listening::url_of(&listener)?));
     let pool = pool(asked.pool, &url);
     let opening = ORDERS.open_patiently(&pool, Patience::Endless);
     let waiting = waiting::answer_until(listener, opening);

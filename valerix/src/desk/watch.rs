@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::http::{Of, Output, Remote};
 use super::print::{self, Column};
+use crate::output;
 
 const EVENT: [Column; 4] = [
     ("updated", "/updated_at"),
@@ -29,8 +30,15 @@ enum Stream {
     None,
 }
 
-/// Says each move once, until the order has ended.
+/// Says each move once, until the order has ended or nobody listens any more.
 pub(super) async fn watch(remote: &Remote, path: &str) -> anyhow::Result<()> {
+    tokio::select! {
+        ended = tell_moves(remote, path) => ended,
+        () = output::reader_has_left() => Ok(()),
+    }
+}
+
+async fn tell_moves(remote: &Remote, path: &str) -> anyhow::Result<()> {
     let mut seen = 0;
     let mut lost = 0;
     while lost < LOST_MAX {

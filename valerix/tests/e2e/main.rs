@@ -17,3 +17,4 @@ mod services_apart;
 mod start_up;
 mod support;
 mod tracing;
+mod unheard;

@@ -16,6 +16,7 @@ const END_MAX: Duration = Duration::from_secs(30);
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Signal {
     Interrupt,
+    Terminate,
     Stop,
     Continue,
     Kill,
@@ -58,6 +59,17 @@ impl Process {
         arguments: &[&str],
         settings: &[(&str, String)],
     ) -> Process {
+        Process::start_with(directory, arguments, settings, Stdio::piped(), Stdio::piped())
+    }
+
+    /// The same with other outputs than those that are read here.
+    pub(crate) fn start_with(
+        directory: &Path,
+        arguments: &[&str],
+        settings: &[(&str, String)],
+        output: Stdio,
+        errors: Stdio,
+    ) -> Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_valerix"));
         let kept = ["PATH", "HOME", "VALERIX_PG_BIN", "VALERIX_PG_CACHE", "VALERIX_PG_PROVISION"];
         command
@@ -67,22 +79,26 @@ impl Process {
             .args(arguments)
             .current_dir(directory)
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            .stdout(output)
+            .stderr(errors);
         let mut child = command.spawn().expect("the built binary can be started");
         let (tell, lines) = channel();
-        let output = BufReader::new(child.stdout.take().expect("piped"));
-        thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|l| tell.send(l)));
+        if let Some(output) = child.stdout.take().map(BufReader::new) {
+            thread::spawn(move || {
+                output.lines().map_while(Result::ok).try_for_each(|l| tell.send(l))
+            });
+        }
         let log = Arc::new(Mutex::new(String::new()));
-        let errors = BufReader::new(child.stderr.take().expect("piped"));
-        let kept = log.clone();
-        thread::spawn(move || {
-            for line in errors.lines().map_while(Result::ok) {
-                let mut log = kept.lock().expect("nobody panics with it");
-                log.push_str(&line);
-                log.push('\n');
-            }
-        });
+        if let Some(errors) = child.stderr.take().map(BufReader::new) {
+            let kept = log.clone();
+            thread::spawn(move || {
+                for line in errors.lines().map_while(Result::ok) {
+                    let mut log = kept.lock().expect("nobody panics with it");
+                    log.push_str(&line);
+                    log.push('\n');
+                }
+            });
+        }
         Process { name: arguments.join(" "), child, lines, log }
     }
 
@@ -158,6 +174,7 @@ impl Drop for Process {
 pub(crate) fn send(pid: u32, signal: Signal) {
     let name = match signal {
         Signal::Interrupt => "INT",
+        Signal::Terminate => "TERM",
         Signal::Stop => "STOP",
         Signal::Continue => "CONT",
         Signal::Kill => "KILL",

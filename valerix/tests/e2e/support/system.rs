@@ -3,6 +3,7 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use checker::Subject;
@@ -45,14 +46,28 @@ impl Up {
         process
     }
 
+    /// Starts it with other outputs than those that are read here, and waits for nothing.
+    pub(crate) fn start_with(&self, output: Stdio, errors: Stdio) -> Process {
+        Process::start_with(self.directory.path(), &[], &self.settings, output, errors)
+    }
+
     /// One of the commands that talk to it, as Zoe.
     pub(crate) fn desk(&self, arguments: &[&str]) -> Ended {
-        let settings = [
+        run(self.directory.path(), arguments, &self.desk_settings())
+    }
+
+    /// The same with an output of one's own.
+    pub(crate) fn start_desk(&self, arguments: &[&str], output: Stdio) -> Process {
+        let (directory, settings) = (self.directory.path(), self.desk_settings());
+        Process::start_with(directory, arguments, &settings, output, Stdio::piped())
+    }
+
+    fn desk_settings(&self) -> [(&'static str, String); 3] {
+        [
             ("VALERIX_URL", format!("http://{}", self.orders.address)),
             ("VALERIX_INVENTORY_URL", format!("http://{}", self.inventory.address)),
             ("VALERIX_ACTOR", "Zoe".to_owned()),
-        ];
-        run(self.directory.path(), arguments, &settings)
+        ]
     }
 
     /// A file in its directory.
