@@ -270,6 +270,33 @@ fn links_between_documents_lead_somewhere() {
     }
 }
 
+#[test]
+fn documents_that_sources_name_exist() {
+    let is_in_name = |c: char| c.is_ascii_alphanumeric() || "_-./{}$".contains(c);
+    let mut named = 0;
+    for extension in ["rs", "sql", "toml", "yml"] {
+        for source in files(&root(), extension) {
+            let text = read(&source);
+            for (end, ending) in text.match_indices(".md") {
+                let goes_on = text[end + ending.len()..].starts_with(|c: char| c.is_alphanumeric());
+                let start = text[..end].rfind(|c| !is_in_name(c)).map_or(0, |at| at + 1);
+                let name = text[start..end + ending.len()].trim_start_matches('/');
+                // `*.md` and names that are put together at run time.
+                if goes_on || start == end || name.contains(['{', '$']) {
+                    continue;
+                }
+                let beside = source.parent().expect("a source stands in a folder");
+                let places = [root(), root().join("docs"), beside.to_path_buf()];
+                let exists = name.contains("github.com/")
+                    || places.iter().any(|place| place.join(name).is_file());
+                assert!(exists, "{}: there is no {name}", source.display());
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 30, "only {named} documents are named");
+}
+
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).expect("the workspace is above").to_path_buf()
