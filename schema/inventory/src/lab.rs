@@ -31,7 +31,7 @@ pub async fn insert_stock(
     Ok(())
 }
 
-/// Writes the reservations of `schema_orders::bulk`'s orders number `first` to `last`, held for good,
+/// Writes the reservations of `schema_orders::lab`'s orders number `first` to `last`, held for good,
 /// and puts in what they hold.
 pub async fn insert_held_reservations(
     connection: &mut PgConnection,

@@ -6,12 +6,13 @@
 
 pub mod apply;
 pub mod audit;
-pub mod bulk;
 pub mod by_order;
 pub mod command;
 pub mod decide;
 pub mod gremlin;
 pub mod health;
+#[cfg(feature = "lab")]
+pub mod lab;
 pub mod movements;
 pub mod places;
 pub mod recount;

@@ -7,13 +7,14 @@
 pub mod audit;
 pub mod board;
 pub mod breaker_orders;
-pub mod bulk;
 pub mod bulk_actions;
 pub mod handoff;
 pub mod health;
 pub mod hints;
 pub mod idempotency_keys;
 pub mod inspection;
+#[cfg(feature = "lab")]
+pub mod lab;
 pub mod listen;
 pub mod looking_back;
 pub mod orders;

@@ -10,7 +10,7 @@ use sqlx::query::Query;
 use sqlx::{Connection, PgConnection, PgPool, Postgres};
 use uuid::Uuid;
 
-use crate::bulk::insert_finished_orders;
+use crate::lab::insert_finished_orders;
 use crate::orders::{Earlier, Insertion, NewOrder, find_earlier, insert_new};
 
 /// Looks at a session that is about to block.

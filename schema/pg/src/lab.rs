@@ -1,4 +1,5 @@
-//! What the server counts about itself: for benchmarks and simulations.
+//! For benchmarks and simulations, behind the feature `lab`: what the server counts about itself, and a
+//! session that keeps an old snapshot open.
 //!
 //! A backend reports its counts at most once a second, and up to ten seconds after it fell idle, so a
 //! difference between two readings is only as good as the quiet before the second one. The log
@@ -6,7 +7,7 @@
 
 use std::ops::Sub;
 
-use sqlx::{PgConnection, Row};
+use sqlx::{Connection, PgConnection, Row};
 
 /// Sums since the last reset of the statistics, of one database unless said otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -149,4 +150,26 @@ pub async fn list_statement_costs(
             })
         })
         .collect()
+}
+
+/// An open snapshot, as a forgotten terminal or a long report holds one: nothing that dies after it can be
+/// cleaned up. It ends with [`HeldSnapshot::release`], or when the connection is dropped.
+#[derive(Debug)]
+pub struct HeldSnapshot(PgConnection);
+
+impl HeldSnapshot {
+    /// Opens a snapshot of one database on a connection of its own.
+    pub async fn take(url: &str) -> sqlx::Result<Self> {
+        let mut connection = PgConnection::connect(url).await?;
+        // The first query takes the snapshot; the transaction is idle from then on.
+        sqlx::raw_sql("begin isolation level repeatable read; select 1 from pg_class limit 1")
+            .execute(&mut connection)
+            .await?;
+        Ok(Self(connection))
+    }
+
+    /// Lets go of it.
+    pub async fn release(self) -> sqlx::Result<()> {
+        self.0.close().await
+    }
 }

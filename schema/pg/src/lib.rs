@@ -8,13 +8,13 @@
 mod batcher;
 mod classify;
 mod connect;
-pub mod counters;
 mod db;
 mod durability;
 pub mod failpoint;
-mod held_snapshot;
 mod kept;
 pub mod known_bad;
+#[cfg(feature = "lab")]
+pub mod lab;
 mod migrate;
 pub mod retention;
 mod silence;
@@ -31,7 +31,6 @@ pub use connect::{ConnectError, Plans, PoolConfig};
 pub use db::Db;
 pub use durability::{DurabilityError, check_durability};
 pub use futures_util::future::BoxFuture;
-pub use held_snapshot::HeldSnapshot;
 pub use kept::{Kept, Lanes};
 pub use migrate::{MigrateError, is_migrated, migrate};
 /// What a unit of work gets. Crates without SQL of their own hand it on by this name.

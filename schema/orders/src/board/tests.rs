@@ -4,7 +4,7 @@ use schema_pg::testing::TestDb;
 use uuid::Uuid;
 
 use super::*;
-use crate::bulk::insert_finished_orders;
+use crate::lab::insert_finished_orders;
 use crate::orders::{NewOrder, insert_new};
 
 /// A silence that no test lasts for.

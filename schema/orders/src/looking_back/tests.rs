@@ -2,7 +2,7 @@ use chrono::Utc;
 use schema_pg::testing::TestDb;
 
 use super::*;
-use crate::bulk::insert_finished_orders;
+use crate::lab::insert_finished_orders;
 use crate::relays::join;
 
 const MINUTE_MS: i64 = 60_000;

@@ -2,7 +2,7 @@ use schema_pg::{Db, DbError, Plans, PoolConfig};
 use sqlx::Row;
 
 use super::*;
-use crate::bulk::insert_finished_orders;
+use crate::lab::insert_finished_orders;
 use crate::orders::{NewOrder, insert_new};
 
 /// Scans of a whole table that this transaction has made.

@@ -3,7 +3,7 @@ use schema_pg::retention::Next;
 use schema_pg::testing::{TestDb, fresh_database};
 
 use super::*;
-use crate::bulk::insert_finished_orders;
+use crate::lab::insert_finished_orders;
 
 const DAY_MS: i64 = 86_400_000;
 const TERMS: Terms = Terms { keep_ms: DAY_MS, rows_max: 10, pause_ms: 0 };

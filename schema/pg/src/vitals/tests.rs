@@ -1,7 +1,7 @@
 use sqlx::migrate::Migrator;
 
 use super::*;
-use crate::HeldSnapshot;
+use crate::lab::HeldSnapshot;
 use crate::testing::fresh_database;
 
 #[tokio::test]

@@ -146,11 +146,11 @@ impl World {
         for (first, last) in [(1, orders / 2), (orders / 2 + 1, orders)] {
             let filled: Result<_, sqlx::Error> = async {
                 let of_orders = self.orders.db.read(move |c| {
-                    Box::pin(schema_orders::bulk::insert_finished_orders(c, began_ms, first, last))
+                    Box::pin(schema_orders::lab::insert_finished_orders(c, began_ms, first, last))
                 });
                 of_orders.await?;
                 let of_inventory = self.inventory.db.read(move |c| {
-                    Box::pin(schema_inventory::bulk::insert_held_reservations(
+                    Box::pin(schema_inventory::lab::insert_held_reservations(
                         c, began_ms, first, last,
                     ))
                 });

@@ -109,8 +109,8 @@ async fn fill(session: &Session, past_orders: i64) -> anyhow::Result<()> {
     while first <= past_orders {
         let last = (first + CHUNK - 1).min(past_orders);
         let (in_orders, in_inventory) = tokio::join!(
-            schema_orders::bulk::insert_finished_orders(&mut orders, began_ms, first, last),
-            schema_inventory::bulk::insert_held_reservations(&mut inventory, began_ms, first, last),
+            schema_orders::lab::insert_finished_orders(&mut orders, began_ms, first, last),
+            schema_inventory::lab::insert_held_reservations(&mut inventory, began_ms, first, last),
         );
         in_orders?;
         in_inventory?;
@@ -118,7 +118,7 @@ async fn fill(session: &Session, past_orders: i64) -> anyhow::Result<()> {
         first = last + 1;
     }
     for connection in [&mut orders, &mut inventory] {
-        schema_pg::counters::analyze(connection).await?;
+        schema_pg::lab::analyze(connection).await?;
     }
     bar.finish_and_clear();
     Ok(())

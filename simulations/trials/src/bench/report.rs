@@ -5,7 +5,7 @@ pub(super) mod tables;
 use std::fmt;
 use std::path::PathBuf;
 
-use schema_pg::counters::StatementCost;
+use schema_pg::lab::StatementCost;
 use serde::Serialize;
 use serde_json::{Value, json};
 

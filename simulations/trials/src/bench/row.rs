@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
 
-use schema_pg::counters::Counters;
+use schema_pg::lab::Counters;
 use serde::Serialize;
 
 use super::reference::Limit;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use schema_pg::counters::{Counters, list_statement_costs, read_counters, reset_statement_costs};
+use schema_pg::lab::{Counters, list_statement_costs, read_counters, reset_statement_costs};
 use sqlx::{Connection, PgConnection};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
@@ -101,7 +101,7 @@ impl Session {
         })
         .await?;
         let mut inventory = PgConnection::connect(&stack.inventory_url()).await?;
-        schema_inventory::bulk::insert_stock(&mut inventory, i64::from(ITEMS), ON_HAND).await?;
+        schema_inventory::lab::insert_stock(&mut inventory, i64::from(ITEMS), ON_HAND).await?;
         inventory.close().await?;
         let reference = if options.no_reference {
             None

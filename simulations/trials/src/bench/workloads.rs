@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use schema_pg::HeldSnapshot;
+use schema_pg::lab::HeldSnapshot;
 
 use super::half_rate::half_rate;
 use super::options::Options;

@@ -134,7 +134,7 @@ async fn start(options: &Options, setup: &Setup, directory: &Path) -> anyhow::Re
     let mut inventory = PgConnection::connect(&stack.inventory_url()).await?;
     let ordered_of_each = f64::from(options.orders) / f64::from(setup.items);
     let on_hand = (ordered_of_each * setup.stock_share * 1.5).ceil().max(1.0) as i64;
-    schema_inventory::bulk::insert_stock(&mut inventory, i64::from(setup.items), on_hand).await?;
+    schema_inventory::lab::insert_stock(&mut inventory, i64::from(setup.items), on_hand).await?;
     inventory.close().await?;
     Ok(Ground { stack, proxy, disk, clocks })
 }

@@ -123,7 +123,7 @@ fn describe(server: &TestServer, root: &Path, checked: &Checked) -> Result<tempf
     let source = root.join(checked.folder).join("src/lib.rs");
     fs::File::options().append(true).open(&source)?.set_modified(SystemTime::now())?;
     let output = Command::new(cargo)
-        .args(["check", "--quiet", "--package", checked.package])
+        .args(["check", "--quiet", "--features", "lab", "--package", checked.package])
         .current_dir(root)
         .env_remove("SQLX_OFFLINE")
         .env("SQLX_OFFLINE_DIR", described.path())

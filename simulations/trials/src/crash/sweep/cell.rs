@@ -83,7 +83,7 @@ impl Ground {
         })
         .await?;
         let mut inventory = PgConnection::connect(&stack.inventory_url()).await?;
-        schema_inventory::bulk::insert_stock(&mut inventory, i64::from(ITEMS), ON_HAND).await?;
+        schema_inventory::lab::insert_stock(&mut inventory, i64::from(ITEMS), ON_HAND).await?;
         let stimuli = Stimuli::new(&stack, behind, proxy).await?;
         Ok(Self { stack, stimuli, ledgers: vec![], began: Instant::now(), relay_starts: 2 })
     }
