@@ -27,9 +27,9 @@ mod window;
 
 pub use config::BreakerConfig;
 pub use permit::{Outcome, Permit, Recorded, Refusal, RefusalReason};
-pub use statistics::{BreakerState, BucketStatistics, Statistics, Totals};
+pub use statistics::{BreakerState, Statistics, Totals};
 pub use trace::{Change, Mark, Trace, Why};
-pub use window::{BUCKET_MS, BUCKETS, Counts};
+pub use window::{BUCKET_MS, BUCKETS, BucketStatistics, Counts};
 
 use window::Window;
 

@@ -1,5 +1,6 @@
 //! The breaker seen from outside: one snapshot for API, console and metrics.
 
+use super::window::BucketStatistics;
 use super::{Counts, Outcome};
 use serde::Serialize;
 
@@ -65,16 +66,6 @@ pub struct Statistics {
     pub buckets: Vec<BucketStatistics>,
     /// Sums since the start.
     pub totals: Totals,
-}
-
-/// One second of the window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct BucketStatistics {
-    /// 0 is the running second.
-    pub seconds_ago: u64,
-    /// What ended in it.
-    #[serde(flatten)]
-    pub counts: Counts,
 }
 
 /// Sums since the start, in calls: for counters.

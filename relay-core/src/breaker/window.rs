@@ -1,6 +1,6 @@
 //! What the breaker remembers of a generation: ten one-second buckets that slide.
 
-use super::{BucketStatistics, Outcome};
+use super::Outcome;
 use serde::Serialize;
 
 /// Buckets in the window.
@@ -19,6 +19,16 @@ pub struct Counts {
     pub failed: u64,
     /// Calls that were slow, failed or not.
     pub slow: u64,
+}
+
+/// One second of the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct BucketStatistics {
+    /// 0 is the running second.
+    pub seconds_ago: u64,
+    /// What ended in it.
+    #[serde(flatten)]
+    pub counts: Counts,
 }
 
 #[derive(Debug, Clone, Default)]
