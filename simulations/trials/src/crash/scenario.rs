@@ -48,7 +48,7 @@ pub enum Scenario {
     ClockJumps,
     /// Four relays, a kill about every second, of every process and of Postgres: for a long run
     KillStorm,
-    /// All of it at once, against every process
+    /// All of these faults in one run, but those of disk-full and clock-jumps
     Everything,
     /// Every known flaw, planted one by one: each must be found (in a binary that has failpoints)
     KnownBad,
