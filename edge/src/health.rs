@@ -4,6 +4,7 @@
 //! and giving up on it must not cancel database work halfway.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use axum::Json;
@@ -11,7 +12,8 @@ use axum::response::{IntoResponse, Response};
 use chrono::{SecondsFormat, Utc};
 use http::StatusCode;
 use serde::Serialize;
-use tokio::sync::Mutex;
+
+use crate::Cached;
 
 /// Longest wait for one check.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
@@ -48,9 +50,14 @@ pub struct HealthReport {
     timestamp: String,
 }
 
-/// The last report, and the right to make the next.
-#[derive(Default)]
-pub struct HealthCache(Mutex<Option<(Instant, HealthReport)>>);
+/// The last report, made once for all who ask at about the same time.
+pub struct HealthCache(Cached<HealthReport>);
+
+impl Default for HealthCache {
+    fn default() -> HealthCache {
+        HealthCache(Cached::new(REPORT_FRESH))
+    }
+}
 
 /// Runs one check; `Err` is what people read, so it names no address, user or password.
 pub async fn check(
@@ -120,20 +127,10 @@ impl IntoResponse for HealthReport {
 }
 
 impl HealthCache {
-    /// The last report while it is fresh; else the one `make` makes, once for all who wait.
-    pub async fn get_or_make<F>(&self, make: impl FnOnce() -> F) -> HealthReport
-    where
-        F: Future<Output = HealthReport>,
-    {
-        let mut last = self.0.lock().await;
-        if let Some((made, report)) = last.as_ref()
-            && made.elapsed() < REPORT_FRESH
-        {
-            return report.clone();
-        }
-        let report = make().await;
-        *last = Some((Instant::now(), report.clone()));
-        report
+    /// The last report while it is fresh; else the one `make` makes.
+    pub async fn get_or_make(&self, make: impl AsyncFnOnce() -> HealthReport) -> HealthReport {
+        let made = async || Ok::<_, Infallible>(make().await);
+        self.0.get_or_try_make(made).await.unwrap_or_else(|never| match never {})
     }
 }
 

@@ -5,9 +5,13 @@
 //! [`Problem`]s. Nothing here knows an order or a stock, and nothing here logs a request that went
 //! well: at the aimed rate that alone would cost more than the request.
 
+mod cached;
 mod caller;
+mod cursor;
+mod etag;
 mod failure_log;
 pub mod health;
+mod idempotency_key;
 mod json;
 mod limit;
 mod logs;
@@ -25,8 +29,12 @@ mod telemetry;
 mod trace;
 mod window;
 
+pub use cached::Cached;
 pub use caller::{Caller, Peer};
+pub use cursor::{filters_digest, invalid_cursor};
+pub use etag::{etag, with_etag};
 pub use failure_log::FailureLog;
+pub use idempotency_key::{check_idempotency_key, idempotency_key, invalid_idempotency_key};
 pub use json::{
     BODY_BYTES_MAX, BODY_TIMEOUT, StrictJson, parse_strict, read_body, read_json, read_json_bytes,
 };

@@ -6,31 +6,21 @@
 //! docs/decisions/0012.
 
 mod config;
+mod counts;
 mod export;
-mod sampler;
 mod span;
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
 pub use config::{TelemetryConfig, TelemetryError};
-pub(crate) use sampler::flags_of;
 pub use span::{Span, SpanKind};
 
-use sampler::Sampler;
+use crate::trace::{Sampler, set_sampler};
 
 /// At the end of a process, what is still queued has this long to be sent.
 const FLUSH_MAX: Duration = Duration::from_secs(2);
-
-static SENDING: OnceLock<Sending> = OnceLock::new();
-
-/// Where spans go.
-struct Sending {
-    queue: mpsc::Sender<Span>,
-    sampler: Sampler,
-}
 
 /// Sends spans until it is told to end.
 #[derive(Debug)]
@@ -47,9 +37,11 @@ pub fn begin_telemetry(
 ) -> Result<Option<Telemetry>, TelemetryError> {
     let Some(endpoint) = config.endpoint()? else { return Ok(None) };
     let exporter = export::exporter(endpoint, config.service_name(service))?;
-    let sampler = Sampler::of(config.sampler.as_deref(), config.sampler_argument.as_deref())?;
+    let name = config.sampler.as_deref();
+    let sampler = Sampler::of(name, config.sampler_argument.as_deref())
+        .ok_or_else(|| TelemetryError::Sampler(name.unwrap_or_default().to_owned()))?;
     let (queue, spans) = mpsc::channel(config.queue_max());
-    if SENDING.set(Sending { queue, sampler }).is_err() {
+    if !span::send_to(queue) || !set_sampler(sampler) {
         return Err(TelemetryError::Twice);
     }
     let (end, ended) = oneshot::channel();
@@ -59,7 +51,7 @@ pub fn begin_telemetry(
 
 /// Says what the metrics of this module mean, and shows them from the beginning.
 pub(crate) fn describe_telemetry() {
-    export::describe();
+    counts::describe();
 }
 
 impl Telemetry {
@@ -69,18 +61,4 @@ impl Telemetry {
         let _ = self.end.send(());
         let _ = tokio::time::timeout(FLUSH_MAX, self.exporting).await;
     }
-}
-
-/// Queues a span; a full queue drops it.
-fn send(span: Span) {
-    if let Some(sending) = SENDING.get()
-        && sending.queue.try_send(span).is_err()
-    {
-        export::count_dropped(export::Why::QueueFull, 1);
-    }
-}
-
-/// Whether anybody wants spans.
-fn is_on() -> bool {
-    SENDING.get().is_some()
 }

@@ -4,17 +4,23 @@
 //! The context of the request being served is a task local ([`TraceContext::current`]): problems
 //! and log lines name it without every function passing it on. A spawned task does not inherit it.
 
+mod sampler;
+
 use std::fmt::{self, Write};
+use std::sync::OnceLock;
 
 use http::HeaderMap;
 
-use crate::telemetry::flags_of;
+pub(crate) use sampler::Sampler;
+
+use sampler::SAMPLED;
 
 const VERSION: &str = "00";
-/// The trace is kept: whoever works on it tells of its spans.
-pub(crate) const SAMPLED: u8 = 0x01;
 /// Sampled, and "the id is random" of level 2; what else may be set is not known here.
 const KNOWN_FLAGS: u8 = 0x03;
+
+/// Who decides which traces are kept; nobody while nobody wants spans.
+static SAMPLER: OnceLock<Sampler> = OnceLock::new();
 
 tokio::task_local! {
     static CURRENT: TraceContext;
@@ -110,6 +116,19 @@ impl TraceContext {
 impl fmt::Display for TraceContext {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{:032x}", self.trace_id)
+    }
+}
+
+/// From now on this sampler decides. `false`: another one does already.
+pub(crate) fn set_sampler(sampler: Sampler) -> bool {
+    SAMPLER.set(sampler).is_ok()
+}
+
+/// Without anybody who wants spans the caller's word is passed on as it came.
+fn flags_of(trace_id: u128, caller: Option<u8>) -> u8 {
+    match SAMPLER.get() {
+        Some(sampler) => sampler.flags_of(trace_id, caller),
+        None => caller.unwrap_or(SAMPLED),
     }
 }
 

@@ -2,28 +2,26 @@
 
 use std::fmt::Write;
 
-use edge::Problem;
-use sha2::{Digest, Sha256};
+use edge::{Problem, filters_digest, invalid_cursor};
 
 const VERSION: &str = "1";
 const DIGEST_DIGITS: usize = 16;
 
 /// The cursor of the page after `last`.
 pub(crate) fn encode(last: &str, filters: &str) -> String {
-    format!("{VERSION}{}{}", digest(filters), hex(last.as_bytes()))
+    format!("{VERSION}{}{}", filters_digest(filters), hex(last.as_bytes()))
 }
 
 /// What the page comes after.
 pub(crate) fn decode(cursor: &str, filters: &str) -> Result<String, Problem> {
-    let invalid = |detail: &str| Problem::invalid("cursor", "invalid-cursor", detail);
     let (digits, last) = cursor
         .strip_prefix(VERSION)
         .and_then(|rest| rest.split_at_checked(DIGEST_DIGITS))
-        .ok_or_else(|| invalid("take it from next_cursor as it is"))?;
-    if digits != digest(filters) {
-        return Err(invalid("it belongs to a list with other filters"));
+        .ok_or_else(|| invalid_cursor("take it from next_cursor as it is"))?;
+    if digits != filters_digest(filters) {
+        return Err(invalid_cursor("it belongs to a list with other filters"));
     }
-    unhex(last).ok_or_else(|| invalid("take it from next_cursor as it is"))
+    unhex(last).ok_or_else(|| invalid_cursor("take it from next_cursor as it is"))
 }
 
 fn unhex(digits: &str) -> Option<String> {
@@ -31,10 +29,6 @@ fn unhex(digits: &str) -> Option<String> {
     let bytes: Option<Vec<u8>> =
         pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect();
     String::from_utf8(bytes?).ok()
-}
-
-fn digest(filters: &str) -> String {
-    hex(&Sha256::digest(filters.as_bytes())[..DIGEST_DIGITS / 2])
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -13,7 +13,6 @@ mod config;
 mod cursor;
 mod db_problem;
 mod demo_stock;
-mod etag;
 mod gremlin;
 mod health;
 mod intake;
@@ -28,7 +27,6 @@ mod stock;
 mod stock_gauges;
 mod transactions;
 mod update;
-mod update_key;
 mod verdict;
 
 pub use api::{Deps, InventoryApi, serve};

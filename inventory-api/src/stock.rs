@@ -6,15 +6,18 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use edge::{Problem, StrictQuery};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use schema_inventory::stock::{Item, find_item, list_items};
 use serde::{Deserialize, Serialize};
 
 use crate::page::PageQuery;
-use crate::{InventoryApi, db_problem, etag, item_id};
+use crate::{InventoryApi, db_problem, item_id};
+
+/// May be kept, and is asked about before each use.
+const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,7 +58,7 @@ pub(crate) async fn list_stock(
     let rows = rows.await.map_err(|error| db_problem::problem_of(&error))?;
     let version = version_of(&rows);
     let answer = asked.answer::<Item, ItemAnswer>(rows, filters, link, |item| item.item_id.clone());
-    Ok(etag::tagged(&headers, version, answer))
+    Ok(edge::with_etag(&headers, edge::etag(version), NO_CACHE, answer))
 }
 
 pub(crate) async fn get_item(
@@ -71,7 +74,7 @@ pub(crate) async fn get_item(
         .map_err(|error| db_problem::problem_of(&error))?
         .ok_or_else(item_id::absent)?;
     let version = item.version;
-    Ok(etag::tagged(&headers, version, Json(ItemAnswer::from(item)).into_response()))
+    Ok(edge::with_etag(&headers, edge::etag(version), NO_CACHE, Json(ItemAnswer::from(item))))
 }
 
 /// Changes with every item on the page. Two releases may hash differently: then it is sent again.

@@ -13,7 +13,7 @@ use schema_pg::failpoint::Site;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{InventoryApi, db_problem, item_id, update_key};
+use crate::{InventoryApi, db_problem, item_id};
 
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// The first line of what is hashed; the digest is stored for as long as keys are.
@@ -46,7 +46,7 @@ pub(crate) async fn update_stock(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let key = update_key::find_key(&headers)?;
+    let key = edge::idempotency_key(&headers)?;
     let request: UpdateRequest = edge::read_json(&headers, body).await?;
     let update = request.check(key)?;
     let updated = api

@@ -6,8 +6,6 @@
 
 use std::time::Duration;
 
-use super::export::Pace;
-
 const TRACES_PATH: &str = "v1/traces";
 
 /// Where spans go, and which. Nowhere, unless an endpoint is named.
@@ -58,6 +56,13 @@ pub struct TelemetryConfig {
     /// Spans of one sending (1 to 10000). Default: 512.
     #[arg(long, env = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", global = true, hide_short_help = true)]
     pub otel_batch_max: Option<String>,
+}
+
+/// How often is sent, and how much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pace {
+    pub(super) every: Duration,
+    pub(super) batch_max: usize,
 }
 
 /// Why spans are not sent, although a collector is named.

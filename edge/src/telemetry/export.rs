@@ -1,34 +1,15 @@
 //! Sending spans: from the queue, in batches, one at a time. What cannot be sent is dropped and
 //! counted, and said once until sending succeeds again.
 
-use std::time::Duration;
-
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanExporter as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::{Span, TelemetryError};
-
-const SENT: &str = "trace_spans_sent_total";
-const DROPPED: &str = "trace_spans_dropped_total";
-
-/// How often is sent, and how much.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Pace {
-    pub(super) every: Duration,
-    pub(super) batch_max: usize,
-}
-
-/// Why spans were dropped.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Why {
-    /// They came faster than they were taken.
-    QueueFull,
-    /// The collector did not take them.
-    NotTaken,
-}
+use super::config::{Pace, TelemetryError};
+use super::counts::{Dropped, count_dropped, count_sent};
+use super::span::Span;
 
 pub(super) fn exporter(endpoint: String, service: String) -> Result<SpanExporter, TelemetryError> {
     let mut exporter = SpanExporter::builder().with_http().with_endpoint(endpoint).build()?;
@@ -57,7 +38,7 @@ pub(super) async fn export(
             batch.push(span);
         }
         if batch.is_empty() || is_failing {
-            return count_dropped(Why::NotTaken, batch.len() + queue.len());
+            return count_dropped(Dropped::NotTaken, batch.len() + queue.len());
         }
     }
 }
@@ -89,38 +70,16 @@ async fn send(exporter: &SpanExporter, batch: &mut Vec<Span>, is_failing: &mut b
     let spans = batch.drain(..).map(Span::into_data).collect();
     match exporter.export(spans).await {
         Ok(()) => {
-            metrics::counter!(SENT).increment(count as u64);
+            count_sent(count);
             if std::mem::take(is_failing) {
                 tracing::info!("the collector takes spans again");
             }
         }
         Err(error) => {
-            count_dropped(Why::NotTaken, count);
+            count_dropped(Dropped::NotTaken, count);
             if !std::mem::replace(is_failing, true) {
                 tracing::warn!(%error, "the collector takes no spans; they are dropped until it does");
             }
-        }
-    }
-}
-
-pub(super) fn count_dropped(why: Why, spans: usize) {
-    metrics::counter!(DROPPED, "reason" => why.name()).increment(spans as u64);
-}
-
-pub(super) fn describe() {
-    metrics::describe_counter!(SENT, "spans that a collector has taken");
-    metrics::describe_counter!(DROPPED, "spans that were lost, by reason; no order waits for them");
-    metrics::counter!(SENT).increment(0);
-    for why in [Why::QueueFull, Why::NotTaken] {
-        count_dropped(why, 0);
-    }
-}
-
-impl Why {
-    fn name(self) -> &'static str {
-        match self {
-            Why::QueueFull => "queue_full",
-            Why::NotTaken => "not_taken",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One piece of work that has ended, as a trace shows it.
 
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use opentelemetry::trace::{
@@ -7,8 +8,12 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{InstrumentationScope, KeyValue, Value};
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
+use tokio::sync::mpsc;
 
+use super::counts::{Dropped, count_dropped};
 use crate::TraceContext;
+
+static QUEUE: OnceLock<mpsc::Sender<Span>> = OnceLock::new();
 
 /// Whether the work was done for somebody, or asked of somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +41,7 @@ pub struct Span {
 impl Span {
     /// Whether anybody wants spans; costs one look at a variable.
     pub fn are_wanted() -> bool {
-        super::is_on()
+        QUEUE.get().is_some()
     }
 
     /// Work of this service under this context. `None` where nobody wants the span, which is decided
@@ -84,11 +89,15 @@ impl Span {
         self
     }
 
-    /// It has ended now, after this long.
+    /// It has ended now, after this long. A full queue drops it.
     pub fn end(mut self, took: Duration) {
         self.ended_at = now();
         self.took = took;
-        super::send(self);
+        if let Some(queue) = QUEUE.get()
+            && queue.try_send(self).is_err()
+        {
+            count_dropped(Dropped::QueueFull, 1);
+        }
     }
 
     /// As the exporter takes it.
@@ -119,6 +128,11 @@ impl Span {
             instrumentation_scope: InstrumentationScope::builder(self.scope).build(),
         }
     }
+}
+
+/// From now on spans that end go there. `false`: they go elsewhere already.
+pub(super) fn send_to(queue: mpsc::Sender<Span>) -> bool {
+    QUEUE.set(queue).is_ok()
 }
 
 fn span_context(trace_id: u128, span_id: u64, flags: u8) -> SpanContext {

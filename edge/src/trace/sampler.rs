@@ -3,12 +3,12 @@
 //!
 //! Source: <https://opentelemetry.io/docs/specs/otel/trace/sdk/#built-in-samplers>.
 
-use super::{SENDING, TelemetryError};
-use crate::trace::SAMPLED;
+/// The flag of a trace that is kept: whoever works on it tells of its spans.
+pub(super) const SAMPLED: u8 = 0x01;
 
 /// A decision about a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sampler {
+pub(crate) enum Sampler {
     /// The caller's decision counts, if there is a caller.
     ParentBased(Root),
     /// Nobody else is asked.
@@ -17,7 +17,7 @@ pub(super) enum Sampler {
 
 /// A decision about a trace that begins here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Root {
+pub(crate) enum Root {
     /// Those whose low 63 bits are below this bound, so that every service keeps the same ones.
     Below(u64),
 }
@@ -25,25 +25,15 @@ pub(super) enum Root {
 const ALWAYS: Root = Root::Below(1 << 63);
 const NEVER: Root = Root::Below(0);
 
-/// The flags of a trace: `caller` has what its context said, if there is one. Without anybody who
-/// wants spans the caller's word is passed on as it came.
-pub(crate) fn flags_of(trace_id: u128, caller: Option<u8>) -> u8 {
-    let Some(sending) = SENDING.get() else { return caller.unwrap_or(SAMPLED) };
-    let others = caller.unwrap_or(0) & !SAMPLED;
-    if sending.sampler.keeps(trace_id, caller) { others | SAMPLED } else { others }
-}
-
 impl Sampler {
-    pub(super) fn of(
-        name: Option<&str>,
-        argument: Option<&str>,
-    ) -> Result<Sampler, TelemetryError> {
+    /// By the names of `OTEL_TRACES_SAMPLER`; `None` for others, and for an argument that is no ratio.
+    pub(crate) fn of(name: Option<&str>, argument: Option<&str>) -> Option<Sampler> {
         let name = name.map_or("", str::trim);
         let ratio = || match argument.map(str::trim).filter(|text| !text.is_empty()) {
             None => Some(ALWAYS),
             Some(text) => text.parse().ok().and_then(Root::of_ratio),
         };
-        let sampler = match name {
+        match name {
             "" | "parentbased_always_on" => Some(Sampler::ParentBased(ALWAYS)),
             "parentbased_always_off" => Some(Sampler::ParentBased(NEVER)),
             "parentbased_traceidratio" => ratio().map(Sampler::ParentBased),
@@ -51,11 +41,16 @@ impl Sampler {
             "always_off" => Some(Sampler::Alone(NEVER)),
             "traceidratio" => ratio().map(Sampler::Alone),
             _ => None,
-        };
-        sampler.ok_or_else(|| TelemetryError::Sampler(name.to_owned()))
+        }
     }
 
-    pub(super) fn keeps(self, trace_id: u128, caller: Option<u8>) -> bool {
+    /// The flags of a trace: `caller` has what its context said, if there is one.
+    pub(super) fn flags_of(self, trace_id: u128, caller: Option<u8>) -> u8 {
+        let others = caller.unwrap_or(0) & !SAMPLED;
+        if self.keeps(trace_id, caller) { others | SAMPLED } else { others }
+    }
+
+    fn keeps(self, trace_id: u128, caller: Option<u8>) -> bool {
         match (self, caller) {
             (Sampler::ParentBased(_), Some(flags)) => flags & SAMPLED != 0,
             (Sampler::ParentBased(root), None) | (Sampler::Alone(root), _) => root.keeps(trace_id),
