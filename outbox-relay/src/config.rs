@@ -41,10 +41,6 @@ pub struct Config {
     #[arg(long, env = "RELAY_DRAIN_MS", default_value_t = 400, value_parser = clap::value_parser!(u64).range(0..=30_000))]
     pub drain_ms: u64,
 
-    /// Time a failed saga that staff retries has, where its deadline has passed, in seconds (1 to 604800).
-    #[arg(long, env = "ORDER_DEADLINE_S", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(1..=604_800))]
-    pub order_deadline_s: u64,
-
     /// First open time of the breaker, in milliseconds (100 to 600000).
     #[arg(long, env = "BREAKER_OPEN_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=600_000))]
     pub breaker_open_ms: u64,
@@ -110,11 +106,6 @@ impl Config {
     /// The same where there is nothing to do: as seldom as it may be.
     pub fn idle_heartbeat(&self) -> Duration {
         Duration::from_millis(self.heartbeat_ms.max(self.stale_ms * 3 / 5))
-    }
-
-    /// Milliseconds a retried order has.
-    pub fn order_deadline_ms(&self) -> i64 {
-        i64::try_from(self.order_deadline_s * 1_000).expect("bounded to a week")
     }
 
     /// Age from which an order is compared with inventory.

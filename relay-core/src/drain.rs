@@ -103,12 +103,6 @@ impl Drain {
         self.pace_parts = (self.pace_parts + u64::from(places) * TOKEN).min(self.pace_max());
     }
 
-    /// When the saga at `position` (0 is the first) of the backlog is due, from now: for a store
-    /// that spreads `run_at` in one statement.
-    pub fn spread_delay_ms(&self, position: u64) -> u64 {
-        position.saturating_mul(1_000) / self.rate()
-    }
-
     /// Whether every saga of the backlog was woken.
     pub fn is_done(&self) -> bool {
         self.woken >= self.backlog

@@ -81,13 +81,6 @@ fn the_estimate_uses_the_measured_rate_as_soon_as_there_is_one() {
     assert_eq!(drain.estimate(60_000, 0).done_in_ms, 0);
 }
 
-#[test]
-fn run_at_is_spread_over_backlog_by_rate() {
-    let drain = Drain::start(CONFIG, 50_000, 0);
-    assert_eq!(drain.spread_delay_ms(0), 0);
-    assert_eq!(drain.spread_delay_ms(49_999), 49_999);
-}
-
 proptest! {
     #[test]
     fn nobody_starves_and_nothing_is_wasted(

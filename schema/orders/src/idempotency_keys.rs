@@ -41,18 +41,3 @@ pub async fn find_keys(
     .fetch_all(connection)
     .await
 }
-
-/// The order a tenant made with this key.
-pub async fn find_order_by_key(
-    connection: &mut PgConnection,
-    tenant: &str,
-    key: &str,
-) -> sqlx::Result<Option<Uuid>> {
-    sqlx::query_scalar!(
-        "select order_id from idempotency_keys where tenant = $1 and key = $2",
-        tenant,
-        key,
-    )
-    .fetch_optional(connection)
-    .await
-}

@@ -1,6 +1,5 @@
 //! I10: half-open calls and retries are bounded.
 
-use relay_core::breaker::{Change, Mark};
 use serde::Serialize;
 
 use super::Evidence;
@@ -15,27 +14,6 @@ pub struct HalfOpen {
     pub in_flight: u32,
     /// Calls that may be in flight.
     pub permits: u32,
-}
-
-impl HalfOpen {
-    /// The half-open calls of a breaker's trace.
-    pub fn of_trace(marks: &[Mark]) -> Vec<Self> {
-        marks
-            .iter()
-            .filter_map(|mark| match mark.change {
-                Change::ProbeStarted { in_flight, permits } => {
-                    Some(Self { at_ms: mark.at_ms, in_flight, permits })
-                }
-                Change::Opened { .. }
-                | Change::HalfOpened { .. }
-                | Change::PermitsRaised { .. }
-                | Change::ProbeEnded { .. }
-                | Change::Closed { .. }
-                | Change::SlowStartEnded
-                | Change::Isolated => None,
-            })
-            .collect()
-    }
 }
 
 /// How many calls of inventory a run may have made.

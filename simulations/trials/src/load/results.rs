@@ -1,7 +1,6 @@
 //! What a load came to: counts, latency, and both over time.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -57,12 +56,6 @@ impl Results {
     /// Settled orders per second, warm-up excluded.
     pub fn orders_per_s(&self) -> f64 {
         self.settled as f64 / self.measured_for.as_secs_f64().max(f64::EPSILON)
-    }
-
-    /// Processor time of the generator per request.
-    pub fn cpu_per_request(&self) -> Option<Duration> {
-        let requests = u32::try_from(self.live.requests.load(Relaxed)).ok()?;
-        self.cpu?.checked_div(requests)
     }
 
     /// A latency quantile (0 to 1) in milliseconds.
