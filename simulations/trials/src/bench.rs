@@ -27,7 +27,6 @@ use std::path::Path;
 
 use anyhow::Context;
 
-pub(crate) use options::name_and_value;
 pub use options::{LayoutChoice, Options};
 pub use reference::Limit;
 pub use report::{Goal, Report};
@@ -42,11 +41,8 @@ use session::Session;
 /// # Errors
 /// Where nothing could be measured. A measurement that breaks an invariant is in the report.
 pub async fn run(options: Options) -> anyhow::Result<Report> {
-    let directory = tempfile::Builder::new().prefix("valerix-bench-").tempdir_in(options.room())?;
-    // The server's user must get through to what is its own.
-    let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
-    std::fs::set_permissions(directory.path(), open)?;
-    let binary = options.binary()?;
+    let directory = options.stack.directory("valerix-bench-")?;
+    let binary = options.stack.binary()?;
     let mut report = Report::new(&options);
     if options.workload == Workload::W10 {
         start_up::measure(&binary, directory.path(), &options, &mut report).await?;
@@ -55,7 +51,7 @@ pub async fn run(options: Options) -> anyhow::Result<Report> {
         workloads::measure(&mut session, &options, &mut report).await?;
         session.finish(&mut report).await?;
     }
-    if options.keep {
+    if options.stack.keep {
         report.kept = Some(directory.keep());
     }
     if let Some(svg) = &options.svg {

@@ -70,11 +70,7 @@ pub struct Skipped {
 /// # Errors
 /// Where the run itself failed. An invariant that is broken is in the report.
 pub async fn run(options: &Options) -> anyhow::Result<Outcome> {
-    let directory =
-        tempfile::Builder::new().prefix("valerix-simulate-").tempdir_in(options.room())?;
-    // The server's user must get through to what is its own.
-    let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
-    std::fs::set_permissions(directory.path(), open)?;
+    let directory = options.stack.directory("valerix-simulate-")?;
     let room = directory.path();
     make_room_for(options.report.as_deref())?;
     let mut outcome = if let Some(why) = options.scenario.lacks(room) {
@@ -86,7 +82,7 @@ pub async fn run(options: &Options) -> anyhow::Result<Outcome> {
     } else {
         Outcome::Run(Box::new(runner::run(options, room).await?))
     };
-    if options.keep || !outcome.is_clean() {
+    if options.stack.keep || !outcome.is_clean() {
         outcome.keep(directory.keep());
     }
     if let Some(path) = &options.report {

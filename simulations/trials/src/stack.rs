@@ -6,7 +6,10 @@
 //! [`Stack::start`].
 
 mod line;
+mod options;
 mod process;
+#[cfg(test)]
+pub(crate) mod questions;
 mod spawner;
 mod usage;
 
@@ -22,6 +25,8 @@ use schema_pg::{Db, PoolConfig};
 use tokio::task::spawn_blocking;
 
 pub use line::{Line, Trouble};
+pub use options::StackOptions;
+pub(crate) use options::name_and_value;
 pub use process::{Process, Signal};
 pub use usage::{Usage, children_of, of_ended_children, of_machine, of_process, of_tree};
 

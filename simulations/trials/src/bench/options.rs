@@ -3,17 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
-
 use super::workload::Workload;
-use crate::stack::Layout;
+use crate::stack::{Layout, StackOptions, name_and_value};
 
 /// No directory for JSON: it is printed.
 const PRINTED: &str = "-";
 
 /// Measures one of the workloads W1 to W11, or all of them, each on a stack of its own.
 #[derive(clap::Args, Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "these are the flags of a command line")]
 pub struct Options {
     /// Which.
     #[arg(value_enum)]
@@ -51,18 +48,9 @@ pub struct Options {
     /// Draw throughput and latency over time into this file.
     #[arg(long)]
     pub svg: Option<PathBuf>,
-    /// Where the stack gets its directory. Default: the system's directory for temporary files.
-    #[arg(long)]
-    pub room: Option<PathBuf>,
-    /// Keep that directory.
-    #[arg(long)]
-    pub keep: bool,
-    /// The binary that is measured. Default: this one.
-    #[arg(long)]
-    pub binary: Option<PathBuf>,
-    /// Setting of every service's environment, NAME=VALUE; may be given several times.
-    #[arg(long = "with", value_name = "NAME=VALUE", value_parser = name_and_value)]
-    pub environment: Vec<(String, String)>,
+    /// Where it runs.
+    #[command(flatten)]
+    pub stack: StackOptions,
     /// Setting of the Postgres server, NAME=VALUE; may be given several times.
     #[arg(long = "postgres", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub postgres: Vec<(String, String)>,
@@ -128,23 +116,6 @@ impl Options {
         let short_memory = ["ORDER_RETENTION_DAYS", "INVENTORY_RETENTION_DAYS"];
         let ours = short_memory.iter().filter(|_| self.workload == Workload::W5);
         let ours = ours.map(|name| ((*name).to_owned(), "1".to_owned()));
-        ours.chain(self.environment.iter().cloned()).collect()
+        ours.chain(self.stack.environment.iter().cloned()).collect()
     }
-
-    pub(super) fn room(&self) -> PathBuf {
-        self.room.clone().unwrap_or_else(std::env::temp_dir)
-    }
-
-    pub(super) fn binary(&self) -> anyhow::Result<PathBuf> {
-        match &self.binary {
-            Some(binary) => Ok(binary.clone()),
-            None => std::env::current_exe().context("this program does not know where it is"),
-        }
-    }
-}
-
-/// Reads `NAME=VALUE`.
-pub(crate) fn name_and_value(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
 }

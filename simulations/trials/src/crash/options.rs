@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
-
 use super::scenario::Scenario;
+use crate::stack::StackOptions;
 
 /// Runs one scenario against real processes.
 #[derive(clap::Args, Debug, Clone)]
@@ -44,34 +43,14 @@ pub struct Options {
     /// Print JSON instead of a table.
     #[arg(long)]
     pub json: bool,
-    /// Where the stack gets its directory. Default: the system's directory for temporary files.
-    #[arg(long)]
-    pub room: Option<PathBuf>,
-    /// Keep that directory. It is kept in any case when an invariant is broken.
-    #[arg(long)]
-    pub keep: bool,
-    /// The binary that is run. Default: this one.
-    #[arg(long)]
-    pub binary: Option<PathBuf>,
-    /// Setting of every service's environment, NAME=VALUE; may be given several times.
-    #[arg(long = "with", value_name = "NAME=VALUE", value_parser = crate::bench::name_and_value)]
-    pub environment: Vec<(String, String)>,
+    /// Where it runs.
+    #[command(flatten)]
+    pub stack: StackOptions,
 }
 
 impl Options {
     pub(super) fn duration(&self) -> Duration {
         Duration::from_secs_f64((self.minutes * 60.0).clamp(0.1, 7.0 * 86_400.0))
-    }
-
-    pub(super) fn room(&self) -> PathBuf {
-        self.room.clone().unwrap_or_else(std::env::temp_dir)
-    }
-
-    pub(super) fn binary(&self) -> anyhow::Result<PathBuf> {
-        match &self.binary {
-            Some(binary) => Ok(binary.clone()),
-            None => std::env::current_exe().context("this program does not know where it is"),
-        }
     }
 
     /// The line that repeats this run.

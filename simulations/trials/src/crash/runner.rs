@@ -104,7 +104,7 @@ async fn start(options: &Options, setup: &Setup, directory: &Path) -> anyhow::Re
     let [front, behind] = free_addresses()?;
     let proxy = Proxy::start(front, behind).await?;
     let mut environment = vec![("BREAKER_OPEN_MS".to_owned(), BREAKER_OPEN_MS.to_owned())];
-    environment.extend(options.environment.iter().cloned());
+    environment.extend(options.stack.environment.iter().cloned());
     let flaw = options.known_bad.as_deref();
     environment.extend(flaw.map(|flaw| (known_bad::VARIABLE.to_owned(), flaw.to_owned())));
     let mut settings = postgres_settings(flaw);
@@ -120,7 +120,7 @@ async fn start(options: &Options, setup: &Setup, directory: &Path) -> anyhow::Re
     let of_clock = |clock| clocks.as_ref().map(|clocks| clocks.environment(clock));
     environment.extend(of_clock(Clock::Services).unwrap_or_default());
     let stack = Stack::start(StackConfig {
-        binary: options.binary()?,
+        binary: options.stack.binary()?,
         directory: directory.to_owned(),
         layout: Layout::Apart { order_apis: setup.order_apis, relays: setup.relays },
         postgres_settings: settings,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::stack::questions::{answer, ask, until};
 
 /// A server that answers `yes` to every `?`, and remembers how many came.
 async fn server() -> (SocketAddr, Arc<AtomicU64>) {
@@ -7,17 +8,9 @@ async fn server() -> (SocketAddr, Arc<AtomicU64>) {
     let asked = Arc::new(AtomicU64::new(0));
     let counted = asked.clone();
     tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
+        while let Ok((stream, _)) = listener.accept().await {
             let counted = counted.clone();
-            tokio::spawn(async move {
-                let mut byte = [0];
-                while stream.read_exact(&mut byte).await.is_ok() {
-                    counted.fetch_add(1, Relaxed);
-                    if stream.write_all(b"yes").await.is_err() {
-                        return;
-                    }
-                }
-            });
+            tokio::spawn(async move { answer(stream, &counted).await });
         }
     });
     (address, asked)
@@ -27,22 +20,6 @@ async fn proxied() -> (Proxy, Arc<AtomicU64>) {
     let (target, asked) = server().await;
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     (Proxy::start(any, target).await.unwrap(), asked)
-}
-
-async fn ask(stream: &mut TcpStream) -> io::Result<()> {
-    stream.write_all(b"?").await?;
-    let mut answer = [0; 3];
-    stream.read_exact(&mut answer).await?;
-    assert_eq!(&answer, b"yes");
-    Ok(())
-}
-
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let began = tokio::time::Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(10), "{what}");
-        sleep(Duration::from_millis(2)).await;
-    }
 }
 
 #[tokio::test]

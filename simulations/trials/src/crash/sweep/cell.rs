@@ -69,9 +69,9 @@ impl Ground {
             ("BREAKER_OPEN_MS".to_owned(), BREAKER_OPEN_MS.to_owned()),
             ("GREMLIN_ENABLED".to_owned(), "true".to_owned()),
         ];
-        environment.extend(options.environment.iter().cloned());
+        environment.extend(options.stack.environment.iter().cloned());
         let stack = Stack::start(StackConfig {
-            binary: options.binary()?,
+            binary: options.stack.binary()?,
             directory: directory.to_owned(),
             layout: Layout::Apart { order_apis: 1, relays: 2 },
             postgres_settings: vec![],

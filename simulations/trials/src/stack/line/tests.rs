@@ -2,6 +2,7 @@ use schema_embedded::testing::TestServer;
 use schema_pg::{Db, DbError, PoolConfig, is_commit_unknown};
 
 use super::*;
+use crate::stack::questions::{answer, ask, until};
 
 /// A line to a server that answers `yes` to every `?`, and counts them.
 fn line() -> (Line, Arc<AtomicU64>, tempfile::TempDir) {
@@ -14,17 +15,9 @@ fn line() -> (Line, Arc<AtomicU64>, tempfile::TempDir) {
     let asked = Arc::new(AtomicU64::new(0));
     let counted = asked.clone();
     tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
+        while let Ok((stream, _)) = listener.accept().await {
             let counted = counted.clone();
-            tokio::spawn(async move {
-                let mut byte = [0];
-                while stream.read_exact(&mut byte).await.is_ok() {
-                    counted.fetch_add(1, Relaxed);
-                    if stream.write_all(b"yes").await.is_err() {
-                        return;
-                    }
-                }
-            });
+            tokio::spawn(async move { answer(stream, &counted).await });
         }
     });
     (Line::start(&front, &server).unwrap(), asked, room)
@@ -32,22 +25,6 @@ fn line() -> (Line, Arc<AtomicU64>, tempfile::TempDir) {
 
 async fn call(line: &Line) -> UnixStream {
     UnixStream::connect(line.directory().join(SOCKET)).await.unwrap()
-}
-
-async fn ask(stream: &mut UnixStream) -> io::Result<()> {
-    stream.write_all(b"?").await?;
-    let mut answer = [0; 3];
-    stream.read_exact(&mut answer).await?;
-    assert_eq!(&answer, b"yes");
-    Ok(())
-}
-
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let began = tokio::time::Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(10), "{what}");
-        sleep(Duration::from_millis(2)).await;
-    }
 }
 
 #[tokio::test]
