@@ -5,8 +5,8 @@ use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 use relay_core::breaker::{BreakerState, Change};
-use saga::State;
 use saga::stored::{SagaUpdate, StoredUpdate};
+use saga::{State, StateName};
 
 use crate::decide::Call;
 use crate::gate::GateSnapshot;
@@ -102,9 +102,9 @@ fn begin_at_zero() {
     }
     drift(&Kind::ALL.map(|kind| (kind, 0)));
     gauge!("reconcile_last_look_timestamp_seconds").set(0.0);
-    for state in ["reserving", "queued", "confirmed", "releasing", "failed", "cancelled", "parked"]
-    {
-        counter!("sagas_moved_total", "state" => state).increment(0);
+    // A saga never moves to pending: that is where it begins.
+    for state in StateName::ALL.into_iter().filter(|state| *state != StateName::Pending) {
+        counter!("sagas_moved_total", "state" => state.as_str()).increment(0);
     }
     for finding in ["done", "rejected", "tombstoned"] {
         counter!("saga_ambiguity_resolved_total", "finding" => finding).increment(0);
@@ -155,16 +155,12 @@ pub(crate) fn show_gate(gate: &GateSnapshot) {
 
 /// Counts moves that were stored: one look at the registry per state, not per saga.
 pub(crate) fn moved<'m>(moves: impl Iterator<Item = &'m SagaUpdate>) {
-    let mut counts: [(&'static str, u64); 8] = [("", 0); 8];
+    let mut counts = [0; StateName::ALL.len()];
     for decided in moves {
-        let name = decided.saga.state.name();
-        let known = counts.iter_mut().find(|(state, _)| *state == name || state.is_empty());
-        if let Some(count) = known {
-            *count = (name, count.1 + 1);
-        }
+        counts[decided.saga.state.name() as usize] += 1;
     }
-    for (state, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
-        counter!("sagas_moved_total", "state" => state).increment(count);
+    for (state, count) in StateName::ALL.into_iter().zip(counts).filter(|(_, count)| *count > 0) {
+        counter!("sagas_moved_total", "state" => state.as_str()).increment(count);
     }
 }
 
@@ -181,7 +177,7 @@ pub(crate) fn outcome_stored(call: &Call, state: State, stored: &StoredUpdate) {
     }
     if state.is_final() {
         let seconds = seconds_between(call.ordered_at, stored.updated_at);
-        histogram!("saga_settle_seconds", "state" => state.name()).record(seconds);
+        histogram!("saga_settle_seconds", "state" => state.name().as_str()).record(seconds);
     }
 }
 

@@ -24,7 +24,7 @@ use crate::membership::Membership;
 use crate::metrics;
 use crate::relay::Relay;
 pub(crate) use compare::Kind;
-use compare::{compare, is_at_rest};
+use compare::{compare, is_final};
 use findings::Findings;
 use walk::Walk;
 
@@ -137,7 +137,7 @@ impl Reconciler {
 
     /// Whether there was an answer: without one the round ends, and what is left of it comes with the next pass.
     async fn ask(&mut self, order: &TakenOrder) -> bool {
-        if !is_at_rest(&order.state) {
+        if !is_final(&order.state) {
             self.findings.forget(order.order_id);
             return true;
         }

@@ -12,6 +12,7 @@ pub mod event;
 pub mod explain;
 pub mod plan;
 pub mod state;
+pub mod state_name;
 pub mod stored;
 pub mod transition;
 
@@ -19,4 +20,5 @@ pub use effect::Effect;
 pub use event::{CancelledBy, Claim, Event, Finding, Rejection};
 pub use plan::{Plan, Step};
 pub use state::{Doubt, FailReason, ParkReason, QueueReason, ReleaseCause, Saga, State};
+pub use state_name::StateName;
 pub use transition::{Ignored, InvalidTransition, Transition, transition};

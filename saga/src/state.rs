@@ -137,25 +137,6 @@ pub enum ParkReason {
 }
 
 impl State {
-    /// The name in the database, the API and the metrics.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Reserving { .. } => "reserving",
-            Self::Queued { .. } => "queued",
-            Self::Confirmed => "confirmed",
-            Self::Releasing { .. } => "releasing",
-            Self::Failed { .. } => "failed",
-            Self::Cancelled => "cancelled",
-            Self::Parked { .. } => "parked",
-        }
-    }
-
-    /// No automatic step is left, and none is needed.
-    pub fn is_final(&self) -> bool {
-        matches!(self, Self::Confirmed | Self::Failed { .. } | Self::Cancelled)
-    }
-
     /// Whether the last call's outcome is unknown.
     pub fn doubt(&self) -> Doubt {
         match *self {

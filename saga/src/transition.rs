@@ -9,6 +9,7 @@ use crate::effect::Effect;
 use crate::event::{CancelledBy, Claim, Event, Finding, Rejection};
 use crate::plan::Plan;
 use crate::state::{Doubt, FailReason, ParkReason, QueueReason, ReleaseCause, Saga, State};
+use crate::state_name::StateName;
 
 /// Claims in a row without an outcome before a saga is taken for poison.
 pub const CRASHES_MAX: u16 = 8;
@@ -49,7 +50,7 @@ pub enum Ignored {
 #[error("a {state} saga cannot meet {event}")]
 pub struct InvalidTransition {
     /// The state's name.
-    pub state: &'static str,
+    pub state: StateName,
     /// The event's name.
     pub event: &'static str,
 }

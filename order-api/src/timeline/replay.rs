@@ -27,7 +27,7 @@ pub(super) fn replay(rows: &[StepRow]) -> Vec<Step<'_>> {
                 Ok(Transition::Ignored(_)) | Err(_) => break,
             },
         };
-        if after.state.name() != row.state {
+        if after.state.name().as_str() != row.state {
             break;
         }
         steps.push(Step { row, event, before: saga, after, effects });

@@ -61,7 +61,7 @@ impl Journal {
             phase: phase.to_owned(),
             event: event.to_owned(),
             detail,
-            state: self.saga.state.name().to_owned(),
+            state: self.saga.state.name().to_string(),
             reason: None,
             step: self.saga.step as i16,
             attempt: self.saga.attempt as i32,

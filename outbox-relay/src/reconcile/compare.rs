@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use saga::StateName;
 use schema_orders::looking_back::TakenOrder;
 
 use crate::inventory::Reservation;
@@ -39,14 +40,14 @@ impl Kind {
     }
 }
 
-/// Whether a saga in this state says anything about stock that stays true.
-pub(super) fn is_at_rest(state: &str) -> bool {
-    matches!(state, "confirmed" | "failed" | "cancelled")
+/// Whether what a saga in this state says of the stock stays true.
+pub(super) fn is_final(state: &str) -> bool {
+    StateName::parse(state).is_some_and(StateName::is_final)
 }
 
 /// What does not fit; `found` is the reservation as inventory has it.
 pub(super) fn compare(order: &TakenOrder, found: Option<&Reservation>) -> Option<Kind> {
-    let is_confirmed = order.state == "confirmed";
+    let is_confirmed = StateName::parse(&order.state) == Some(StateName::Confirmed);
     let holding = found.filter(|found| matches!(found.state.as_str(), "held" | "committed"));
     if found.and_then(|found| found.order_id).is_some_and(|owner| owner != order.order_id) {
         return Some(Kind::StockOfAnotherOrder);

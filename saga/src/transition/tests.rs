@@ -147,9 +147,9 @@ fn mints_a_new_reservation_only_after_a_definitive_outcome() {
 fn parks_a_saga_that_keeps_crashing_its_relay() {
     let mut events = vec![claimed()];
     events.extend((0..CRASHES_MAX).map(|_| taken_over()));
-    assert_eq!(run(&plan::ORDER, &events).state.name(), "reserving");
+    assert_eq!(run(&plan::ORDER, &events).state.name(), StateName::Reserving);
     events.push(taken_over());
-    assert_eq!(run(&plan::ORDER, &events).state.name(), "parked");
+    assert_eq!(run(&plan::ORDER, &events).state.name(), StateName::Parked);
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn parks_with_what_it_may_hold_when_the_release_keeps_failing() {
 #[test]
 fn runs_two_steps_forward_before_it_confirms() {
     let saga = run(&TWO_STEPS, &[claimed(), Event::StepDone]);
-    assert_eq!((saga.step, saga.state.name()), (1, "reserving"));
+    assert_eq!((saga.step, saga.state.name()), (1, StateName::Reserving));
     let saga = run(&TWO_STEPS, &[claimed(), Event::StepDone, Event::StepDone]);
     assert_eq!(saga.state, State::Confirmed);
 }
@@ -188,7 +188,7 @@ fn runs_two_steps_forward_before_it_confirms() {
 fn compensates_the_first_step_when_the_second_is_refused() {
     let rejected = Event::StepRejected { reason: Rejection::InsufficientStock };
     let saga = run(&TWO_STEPS, &[claimed(), Event::StepDone, rejected]);
-    assert_eq!((saga.step, saga.state.name()), (0, "releasing"));
+    assert_eq!((saga.step, saga.state.name()), (0, StateName::Releasing));
     let saga = run(&TWO_STEPS, &[claimed(), Event::StepDone, rejected, Event::StepReleased]);
     assert_eq!(saga.state, State::Failed { reason: FailReason::InsufficientStock });
 }
@@ -198,7 +198,7 @@ fn compensates_right_to_left_when_cancelled_in_the_second_step() {
     let cancel = Event::CancelRequested { by: CancelledBy::Customer };
     let history = [claimed(), Event::StepDone, cancel, claimed(), Event::StepReleased];
     let saga = run(&TWO_STEPS, &history);
-    assert_eq!((saga.step, saga.state.name()), (0, "releasing"));
+    assert_eq!((saga.step, saga.state.name()), (0, StateName::Releasing));
     let saga = run(&TWO_STEPS, &[&history[..], &[Event::StepReleased]].concat());
     assert_eq!(saga.state, State::Cancelled);
 }

@@ -6,6 +6,7 @@ use saga::stored::{Line, OutboxChange, SagaUpdate};
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
+use saga::StateName;
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -52,9 +53,9 @@ impl NewOrder {
     }
 
     /// State and epoch: pending, or what the claim makes of it.
-    fn state_and_epoch(&self) -> (&'static str, i64) {
+    fn state_and_epoch(&self) -> (StateName, i64) {
         let claimed = self.first_move.as_ref().filter(|_| self.owner().is_some());
-        claimed.map_or(("pending", 0), |claim| (claim.saga.state.name(), claim.epoch))
+        claimed.map_or((StateName::Pending, 0), |claim| (claim.saga.state.name(), claim.epoch))
     }
 }
 
@@ -176,8 +177,11 @@ pub async fn insert_new(
     let traceparents: Vec<Option<&str>> = orders.iter().map(|o| o.traceparent.as_deref()).collect();
     let deadlines: Vec<i64> = orders.iter().map(|o| o.deadline_ms).collect();
     let owners: Vec<Option<i64>> = orders.iter().map(NewOrder::owner).collect();
-    let (states, epochs): (Vec<&str>, Vec<i64>) =
-        orders.iter().map(NewOrder::state_and_epoch).unzip();
+    let (states, epochs): (Vec<&str>, Vec<i64>) = orders
+        .iter()
+        .map(NewOrder::state_and_epoch)
+        .map(|(state, epoch)| (state.as_str(), epoch))
+        .unzip();
     let created = sqlx::query!(
         r#"
         with input as (

@@ -6,16 +6,12 @@
 
 use chrono::{DateTime, Utc};
 use saga::stored::{ClaimedSaga, Line, LoadedSaga};
-use saga::{Claim, Saga};
+use saga::{Claim, Saga, StateName};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::sagas::{SagaColumns, UnknownState};
-
-/// The states this version knows. A saga in another one belongs to a newer relay and is left alone.
-const KNOWN_STATES: [&str; 8] =
-    ["pending", "reserving", "queued", "confirmed", "releasing", "failed", "cancelled", "parked"];
 
 struct Row {
     order_id: Uuid,
@@ -73,6 +69,11 @@ impl TryFrom<Row> for ClaimedSaga {
     }
 }
 
+/// A saga in another state belongs to a newer relay and is left alone.
+fn known_states() -> [&'static str; StateName::ALL.len()] {
+    StateName::ALL.map(StateName::as_str)
+}
+
 /// Sagas that nobody knows how to read are skipped; their rows stay as they are.
 fn known(rows: Vec<Row>) -> Vec<ClaimedSaga> {
     rows.into_iter().filter_map(|row| ClaimedSaga::try_from(row).ok()).collect()
@@ -106,7 +107,7 @@ pub async fn lock_fresh(
         "#,
         floor,
         limit,
-        &KNOWN_STATES as _,
+        &known_states() as _,
     )
     .fetch_all(connection)
     .await?;
@@ -133,7 +134,7 @@ pub async fn lock_due(connection: &mut PgConnection, limit: i64) -> sqlx::Result
         for no key update of outbox, sagas skip locked
         "#,
         limit,
-        &KNOWN_STATES as _,
+        &known_states() as _,
     )
     .fetch_all(connection)
     .await?;
@@ -181,7 +182,7 @@ pub async fn lock_orphaned(
         *crashes.start(),
         *crashes.end(),
         limit,
-        &KNOWN_STATES as _,
+        &known_states() as _,
         floor,
     )
     .fetch_all(connection)
@@ -221,7 +222,7 @@ pub async fn lock_lost(
         relay,
         in_flight,
         limit,
-        &KNOWN_STATES as _,
+        &known_states() as _,
         floor,
     )
     .fetch_all(connection)

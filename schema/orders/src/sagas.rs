@@ -1,6 +1,7 @@
 //! Table `sagas`: where each saga stands. Moved only by [`store_moves`], under version and epoch.
 
 pub mod columns;
+mod found_by;
 pub mod store;
 
 use saga::stored::LoadedSaga;
@@ -8,6 +9,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 pub use columns::{SagaColumns, UnknownState};
+pub(crate) use found_by::FoundBy;
 pub use store::store_moves;
 
 use crate::hints::Settled;
@@ -83,3 +85,6 @@ pub async fn find_settled(
     .fetch_all(connection)
     .await
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use futures_util::TryStreamExt;
+use saga::StateName;
 use schema_orders::audit::{KeyedOrder, find_retried, find_stored, stream_keyed_orders};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -62,9 +63,9 @@ fn compare(
         findings.add("answer-names-another-order", Some(order_id), detail);
     }
     let expected = match told.outcome {
-        Outcome::Confirmed => "confirmed",
-        Outcome::Failed => "failed",
-        Outcome::Cancelled => "cancelled",
+        Outcome::Confirmed => StateName::Confirmed.as_str(),
+        Outcome::Failed => StateName::Failed.as_str(),
+        Outcome::Cancelled => StateName::Cancelled.as_str(),
         Outcome::Unknown | Outcome::Accepted | Outcome::Refused => return,
     };
     if state != expected {

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::TryStreamExt;
+use saga::StateName;
 use schema_orders::audit::{StoredSaga, now, stream_journal};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -54,12 +55,15 @@ fn end(
 
 fn count_state(state: &str, counts: &mut Counts) {
     counts.sagas += 1;
-    *match state {
-        "confirmed" => &mut counts.confirmed,
-        "failed" => &mut counts.failed,
-        "cancelled" => &mut counts.cancelled,
-        "parked" => &mut counts.parked,
-        _ => &mut counts.unfinished,
+    *match StateName::parse(state) {
+        Some(StateName::Confirmed) => &mut counts.confirmed,
+        Some(StateName::Failed) => &mut counts.failed,
+        Some(StateName::Cancelled) => &mut counts.cancelled,
+        Some(StateName::Parked) => &mut counts.parked,
+        Some(
+            StateName::Pending | StateName::Reserving | StateName::Queued | StateName::Releasing,
+        )
+        | None => &mut counts.unfinished,
     } += 1;
 }
 
@@ -72,8 +76,7 @@ fn check_settled(
     now: DateTime<Utc>,
     findings: &mut Findings,
 ) {
-    let has_ended =
-        matches!(stored.columns.state.as_str(), "confirmed" | "failed" | "cancelled" | "parked");
+    let has_ended = StateName::parse(&stored.columns.state).is_some_and(StateName::needs_no_relay);
     let ended_at = if has_ended { replayed.last_at } else { now };
     let began_at = replayed.created_at.max(settling.faults_ended_at);
     let within = TimeDelta::from_std(settling.within).unwrap_or(TimeDelta::MAX);

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use indicatif::ProgressBar;
+use saga::StateName;
 use schema_inventory::audit::find_imbalances;
 use serde::Serialize;
 use uuid::Uuid;
@@ -171,8 +172,8 @@ async fn items(
 
 /// The faults of the checker that say that the databases disagree about stock, of sagas at rest.
 fn drifts(misfit: &Misfit) -> Vec<(Kind, String)> {
-    let at_rest = ["confirmed", "failed", "cancelled"];
-    if misfit.order_state.as_deref().is_some_and(|state| !at_rest.contains(&state)) {
+    let is_final = |state: &str| StateName::parse(state).is_some_and(StateName::is_final);
+    if misfit.order_state.as_deref().is_some_and(|state| !is_final(state)) {
         return Vec::new();
     }
     let kinds = BTreeMap::from([
@@ -195,7 +196,20 @@ fn drifts(misfit: &Misfit) -> Vec<(Kind, String)> {
 fn can_release(kind: Kind, misfit: &Misfit) -> bool {
     let is_held = misfit.reservation.as_ref().is_some_and(|found| found.state == "held");
     let belongs = misfit.faults.iter().all(|(fault, _)| *fault != "stock-of-another-order");
-    let is_ended = matches!(misfit.order_state.as_deref(), None | Some("failed" | "cancelled"));
+    let is_ended = match misfit.order_state.as_deref().map(StateName::parse) {
+        None | Some(Some(StateName::Failed | StateName::Cancelled)) => true,
+        Some(
+            Some(
+                StateName::Pending
+                | StateName::Reserving
+                | StateName::Queued
+                | StateName::Confirmed
+                | StateName::Releasing
+                | StateName::Parked,
+            )
+            | None,
+        ) => false,
+    };
     let is_surplus = matches!(
         kind,
         Kind::StockHeldByEndedOrder | Kind::StockHeldForNobody | Kind::StockHeldTwice

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use saga::StateName;
 use schema_inventory::audit::HeldLine;
 use schema_orders::audit::StockClaim;
 use uuid::Uuid;
@@ -60,25 +61,34 @@ pub(super) fn compare(claim: &StockClaim, reservation: Option<&Reservation>) -> 
         }
     }
     let holds_stock = reservation.is_some_and(Reservation::holds_stock);
-    match claim.state.as_str() {
-        "confirmed" if !holds_stock => {
+    match StateName::parse(&claim.state) {
+        Some(StateName::Confirmed) if !holds_stock => {
             faults.push(("confirmed-without-stock", format!("reservation {id} is {state}")));
         }
-        "confirmed" => {
+        Some(StateName::Confirmed) => {
             let (asked, held) = (asked(claim), &reservation.expect("it holds stock").lines);
             if asked != *held {
                 faults.push(("lines-differ", format!("asked for {asked:?}, holds {held:?}")));
             }
         }
-        "failed" | "cancelled" if holds_stock => {
+        Some(StateName::Failed | StateName::Cancelled) if holds_stock => {
             let detail = format!("{}, but reservation {id} is {state}", claim.state);
             faults.push(("stock-held-by-ended-order", detail));
         }
-        "failed" | "cancelled" if reservation.is_none() => {
+        Some(StateName::Failed | StateName::Cancelled) if reservation.is_none() => {
             let detail = format!("{}, but inventory never heard of reservation {id}", claim.state);
             faults.push(("late-reserve-possible", detail));
         }
-        _ => {}
+        Some(
+            StateName::Failed
+            | StateName::Cancelled
+            | StateName::Pending
+            | StateName::Reserving
+            | StateName::Queued
+            | StateName::Releasing
+            | StateName::Parked,
+        )
+        | None => {}
     }
     faults
 }

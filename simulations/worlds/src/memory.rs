@@ -30,7 +30,7 @@ mod trace;
 mod wire;
 mod world;
 
-pub use coverage::{Coverage, STATES};
+pub use coverage::Coverage;
 pub use dice::Source;
 pub use faults::{Fault, FaultId, Moment};
 pub use invariants::Invariant;

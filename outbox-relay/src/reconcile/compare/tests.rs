@@ -47,8 +47,8 @@ fn each_way_to_differ_has_its_name() {
 }
 
 #[test]
-fn only_what_has_ended_is_at_rest() {
+fn only_what_has_ended_is_final() {
     for state in ["pending", "reserving", "queued", "releasing", "parked", "of a newer version"] {
-        assert!(!is_at_rest(state), "{state}");
+        assert!(!is_final(state), "{state}");
     }
 }

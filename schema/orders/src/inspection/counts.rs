@@ -7,10 +7,12 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use saga::StateName;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::STUCK_AFTER_S;
+use crate::sagas::FoundBy;
 
 /// Up to so many sagas in all, everything is counted.
 const EVERYTHING_MAX: i64 = 10_000;
@@ -19,13 +21,12 @@ const LIVE_MAX: i64 = 100_000;
 /// Finished ones up to this.
 const FINISHED_MAX: i64 = 10_000;
 /// States off the happy path, with the bound to count to.
-const LISTED: [(&str, i64); 5] = [
-    ("queued", LIVE_MAX),
-    ("releasing", LIVE_MAX),
-    ("parked", LIVE_MAX),
-    ("failed", FINISHED_MAX),
-    ("cancelled", FINISHED_MAX),
-];
+fn listed() -> Vec<(&'static str, i64)> {
+    let listed =
+        StateName::ALL.into_iter().filter(|name| FoundBy::of(*name) == FoundBy::ListedState);
+    let bound = |name: StateName| if name.is_final() { FINISHED_MAX } else { LIVE_MAX };
+    listed.map(|name| (name.as_str(), bound(name))).collect()
+}
 
 /// How a number was come by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -89,7 +90,7 @@ pub async fn measure_standings(connection: &mut PgConnection) -> sqlx::Result<St
         count_by_index(&mut *connection).await?
     };
     let marks = count_marks(connection).await?;
-    let parked = states.iter().find(|state| state.state == "parked");
+    let parked = states.iter().find(|state| state.state == StateName::Parked.as_str());
     let parked = parked.map_or(0, |parked| parked.sample.count);
     let stuck = Sample { count: marks.overdue + parked, counted: Counted::Exact };
     let now = marks.now;
@@ -151,7 +152,8 @@ async fn count_by_index(connection: &mut PgConnection) -> sqlx::Result<Vec<State
         states.push(row.counted_to(LIVE_MAX));
     }
     let estimates = estimate(&mut *connection).await?;
-    for (row, (_, max)) in count_listed(connection).await?.into_iter().zip(LISTED) {
+    let listed = listed();
+    for (row, &(_, max)) in count_listed(connection, &listed).await?.into_iter().zip(&listed) {
         let mut counted = row.counted_to(max);
         let is_more = counted.sample.counted == Counted::AtLeast;
         let estimate = estimates.by_state.get(&counted.state).copied().unwrap_or(0);
@@ -162,19 +164,22 @@ async fn count_by_index(connection: &mut PgConnection) -> sqlx::Result<Vec<State
     }
     let others: i64 = states
         .iter()
-        .filter(|s| !LISTED.iter().any(|l| l.0 == s.state))
+        .filter(|s| !listed.iter().any(|l| l.0 == s.state))
         .map(|s| s.sample.count)
         .sum();
     let count = (estimates.on_happy_path - others).max(0);
     let sample = Sample { count, counted: Counted::Estimate };
-    states.push(StateCount { state: "confirmed".to_owned(), sample, oldest: None });
+    states.push(StateCount { state: StateName::Confirmed.to_string(), sample, oldest: None });
     Ok(states)
 }
 
-/// In the order of [`LISTED`].
-async fn count_listed(connection: &mut PgConnection) -> sqlx::Result<Vec<Row>> {
-    let states: Vec<&str> = LISTED.iter().map(|(state, _)| *state).collect();
-    let limits: Vec<i64> = LISTED.iter().map(|(_, max)| max + 1).collect();
+/// In the order of `listed`.
+async fn count_listed(
+    connection: &mut PgConnection,
+    listed: &[(&'static str, i64)],
+) -> sqlx::Result<Vec<Row>> {
+    let states: Vec<&str> = listed.iter().map(|(state, _)| *state).collect();
+    let limits: Vec<i64> = listed.iter().map(|(_, max)| max + 1).collect();
     sqlx::query_as!(
         Row,
         r#"

@@ -4,18 +4,16 @@
 //! may believe that matches lie everywhere and walk the primary key for them, through a million others.
 
 use chrono::{DateTime, Duration, Utc};
+use saga::StateName;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{STUCK_AFTER_S, SagaFilter};
+use crate::sagas::FoundBy;
 
 /// Ids carry the time of the process that made them, `created_at` is the database's. Their clocks
 /// are taken to be no further apart than this, so that a time narrows the walk.
 const CLOCKS_APART_MAX: Duration = Duration::hours(1);
-/// States off the happy path, which have an index of their own (see [`crate::sagas::store`]).
-const LISTED_STATES: [&str; 5] = ["queued", "releasing", "failed", "cancelled", "parked"];
-/// States that are on the work list and nowhere else.
-const WORK_LIST_STATES: [&str; 2] = ["pending", "reserving"];
 /// A look at the work list for what is overdue costs little per message, so it goes further.
 const OVERDUE_FACTOR: usize = 20;
 /// A work list up to here, some 200,000 messages, is read as a whole for what is overdue.
@@ -73,11 +71,12 @@ impl Source {
         if let Some(reason) = &filter.reason {
             return Source::Reason(reason.clone());
         }
-        match filter.state.as_deref() {
-            Some(state) if LISTED_STATES.contains(&state) => Source::Listed(state.to_owned()),
-            Some(state) if WORK_LIST_STATES.contains(&state) => Source::WorkList,
-            Some(_) | None if filter.stuck == Some(true) => Source::Stuck,
-            Some(_) | None => Source::All,
+        let state = filter.state.as_deref();
+        match state.and_then(FoundBy::text) {
+            Some(FoundBy::ListedState) => Source::Listed(state.unwrap_or_default().to_owned()),
+            Some(FoundBy::WorkList) => Source::WorkList,
+            Some(FoundBy::PrimaryKey) | None if filter.stuck == Some(true) => Source::Stuck,
+            Some(FoundBy::PrimaryKey) | None => Source::All,
         }
     }
 }
@@ -223,7 +222,7 @@ async fn all(connection: &mut PgConnection, range: Range, limit: i64) -> sqlx::R
 
 /// Two lists are walked side by side; what lies below the nearer end of the two is left for the next look.
 async fn stuck(connection: &mut PgConnection, range: Range, limit: usize) -> sqlx::Result<Seen> {
-    let parked = listed(&mut *connection, "parked", range, limit as i64).await?;
+    let parked = listed(&mut *connection, StateName::Parked.as_str(), range, limit as i64).await?;
     let overdue = match all_overdue(&mut *connection, range).await? {
         Some(overdue) => overdue,
         None => walk_overdue(connection, range, limit).await?,

@@ -11,14 +11,13 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::OrderRow;
+use crate::sagas::FoundBy;
 
 /// Orders that one page looks at, at most.
 pub const SCAN_MAX: i64 = 2_000;
 /// Ids carry the time of the process that made them, `created_at` is the database's. Their clocks
 /// are taken to be no further apart than this, so that a time narrows the scan.
 const CLOCKS_APART_MAX: Duration = Duration::hours(1);
-/// States off the happy path, which have an index of their own (see [`crate::sagas::store`]).
-const LISTED_STATES: [&str; 5] = ["queued", "releasing", "failed", "cancelled", "parked"];
 
 /// What a list of orders is narrowed to. Empty fields narrow nothing.
 #[derive(Debug, Clone, Default)]
@@ -58,7 +57,8 @@ pub async fn list_orders(
     limit: i64,
 ) -> sqlx::Result<OrderPage> {
     let range = Range::of(filter, before);
-    let listed = filter.state.as_deref().filter(|state| LISTED_STATES.contains(state));
+    let listed =
+        filter.state.as_deref().filter(|state| FoundBy::text(state) == Some(FoundBy::ListedState));
     let orders = match listed {
         Some(state) => find_listed(&mut *connection, filter, state, &range, limit).await?,
         None => find_matching(&mut *connection, filter, &range, limit).await?,

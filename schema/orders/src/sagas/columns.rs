@@ -1,6 +1,6 @@
 //! A [`saga::Saga`] as columns, and back.
 
-use saga::{Doubt, Saga, State};
+use saga::{Doubt, Saga, State, StateName};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -51,7 +51,7 @@ impl From<&Saga> for SagaColumns {
             }
         };
         Self {
-            state: saga.state.name().to_owned(),
+            state: saga.state.name().to_string(),
             step: saga.step as i16,
             attempt: i32::try_from(saga.attempt).unwrap_or(i32::MAX),
             crashes: saga.crashes as i16,
@@ -68,28 +68,9 @@ impl TryFrom<SagaColumns> for Saga {
 
     fn try_from(columns: SagaColumns) -> Result<Self, UnknownState> {
         let doubt = if columns.in_doubt { Doubt::InDoubt } else { Doubt::Certain };
-        let state = match columns.state.as_str() {
-            "pending" => Some(State::Pending),
-            "reserving" => Some(State::Reserving { doubt }),
-            "confirmed" => Some(State::Confirmed),
-            "cancelled" => Some(State::Cancelled),
-            "queued" => {
-                parse(columns.reason.as_deref()).map(|reason| State::Queued { reason, doubt })
-            }
-            "failed" => parse(columns.reason.as_deref()).map(|reason| State::Failed { reason }),
-            "releasing" => {
-                parse(columns.cause.as_deref()).map(|cause| State::Releasing { cause, doubt })
-            }
-            "parked" => parse(columns.reason.as_deref()).and_then(|reason| {
-                let cause = match columns.cause.as_deref() {
-                    None => None,
-                    cause => Some(parse(cause)?),
-                };
-                Some(State::Parked { reason, cause, doubt })
-            }),
-            _ => None,
-        };
-        let Some(state) = state else {
+        let (reason, cause) = (columns.reason.as_deref(), columns.cause.as_deref());
+        let name = StateName::parse(&columns.state);
+        let Some(state) = name.and_then(|name| state_of(name, reason, cause, doubt)) else {
             let SagaColumns { state, reason, cause, .. } = columns;
             return Err(UnknownState { state, reason, cause });
         };
@@ -101,6 +82,31 @@ impl TryFrom<SagaColumns> for Saga {
             state,
         })
     }
+}
+
+/// `None`: a reason or cause that this version does not know.
+fn state_of(
+    name: StateName,
+    reason: Option<&str>,
+    cause: Option<&str>,
+    doubt: Doubt,
+) -> Option<State> {
+    Some(match name {
+        StateName::Pending => State::Pending,
+        StateName::Reserving => State::Reserving { doubt },
+        StateName::Confirmed => State::Confirmed,
+        StateName::Cancelled => State::Cancelled,
+        StateName::Queued => State::Queued { reason: parse(reason)?, doubt },
+        StateName::Failed => State::Failed { reason: parse(reason)? },
+        StateName::Releasing => State::Releasing { cause: parse(cause)?, doubt },
+        StateName::Parked => {
+            let cause = match cause {
+                None => None,
+                cause => Some(parse(cause)?),
+            };
+            State::Parked { reason: parse(reason)?, cause, doubt }
+        }
+    })
 }
 
 /// The serialised name of a plain enum variant.

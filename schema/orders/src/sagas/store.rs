@@ -1,25 +1,12 @@
 //! Storing moves: saga, journal row and outbox change of each, in one statement for a whole batch.
 
-use saga::State;
 use saga::stored::{OutboxChange, SagaUpdate, StoredUpdate};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::SagaColumns;
+use super::{FoundBy, SagaColumns};
 use crate::saga_steps::{Phase, encode_detail};
-
-/// The state as lists show it: null on the happy path, whose updates thereby stay HOT.
-fn listed_state(state: State) -> Option<&'static str> {
-    match state {
-        State::Pending | State::Reserving { .. } | State::Confirmed => None,
-        State::Queued { .. }
-        | State::Releasing { .. }
-        | State::Failed { .. }
-        | State::Cancelled
-        | State::Parked { .. } => Some(state.name()),
-    }
-}
 
 /// Stores a batch of moves. A move is not in the answer where version or epoch were not the expected
 /// ones any more: fenced, and nothing of it is written.
@@ -41,7 +28,8 @@ pub async fn store_moves(
     let reasons: Vec<Option<&str>> = columns.iter().map(|c| c.reason.as_deref()).collect();
     let causes: Vec<Option<&str>> = columns.iter().map(|c| c.cause.as_deref()).collect();
     let reservations: Vec<Uuid> = columns.iter().map(|c| c.reservation_id).collect();
-    let listed: Vec<Option<&str>> = moves.iter().map(|m| listed_state(m.saga.state)).collect();
+    let listed: Vec<Option<&str>> =
+        moves.iter().map(|m| FoundBy::listed_state(m.saga.state.name())).collect();
     let phases: Vec<&str> = moves.iter().map(|m| Phase::of(&m.event).name()).collect();
     let events: Vec<&str> = moves.iter().map(|m| m.event.name()).collect();
     let details: Vec<Option<Json<serde_json::Value>>> =

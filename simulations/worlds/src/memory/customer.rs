@@ -305,5 +305,5 @@ fn write_cancel(store: &mut Store, loaded: &LoadedSaga) -> Option<&'static str> 
         decided.outbox = OutboxChange::Remove;
     }
     let stored = store.store_moves(std::slice::from_ref(&decided));
-    (!stored.is_empty()).then_some(decided.saga.state.name())
+    (!stored.is_empty()).then_some(decided.saga.state.name().as_str())
 }

@@ -8,6 +8,7 @@ use super::known_bad::KnownBad;
 use super::staff;
 use super::trace::Trace;
 use super::world::{World, order_of};
+use saga::StateName;
 use std::collections::BTreeSet;
 
 /// How often somebody looks after what is parked.
@@ -69,10 +70,11 @@ impl Run {
 }
 
 fn report(seed: u64, world: World, settled_after_ms: u64) -> Run {
-    let ended = ["confirmed", "failed", "cancelled", "parked"].map(|name| {
-        let sagas = world.store.sagas.values();
-        sagas.filter(|row| row.saga.state.name() == name).count() as u64
-    });
+    let ended = [StateName::Confirmed, StateName::Failed, StateName::Cancelled, StateName::Parked]
+        .map(|name| {
+            let sagas = world.store.sagas.values();
+            sagas.filter(|row| row.saga.state.name() == name).count() as u64
+        });
     let mut broken: Vec<(Invariant, Option<u16>)> =
         world.broken.into_iter().map(|(rule, order_id)| (rule, order_id.map(order_of))).collect();
     broken.dedup();

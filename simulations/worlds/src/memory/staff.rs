@@ -145,7 +145,7 @@ fn store(world: &mut World, seen: &LoadedSaga, event: SagaEvent) {
     });
     let what = match stored {
         Ok(stored) if stored.is_empty() => "somebody was faster",
-        Ok(_) => decided.saga.state.name(),
+        Ok(_) => decided.saga.state.name().as_str(),
         Err(_) => "unanswered",
     };
     world.trace.note(world.now_ms, Happened::Acted(order, name, what));

@@ -17,6 +17,7 @@ use super::store::{Broken, NewOrder, Store};
 use super::trace::{Happened, Trace};
 use super::wire::Request;
 use super::{planned, relay as relays};
+use saga::StateName;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -257,7 +258,7 @@ impl World {
     /// Counts a fault that hit one order.
     pub(super) fn note_order(&mut self, fault: Fault, moment: Moment, order: u16) {
         let id = self.customers[usize::from(order)].order_id;
-        let state = id.map_or("absent", |id| self.state(id));
+        let state = id.and_then(|id| self.state(id));
         self.coverage.hit(fault, moment, state);
     }
 
@@ -269,8 +270,8 @@ impl World {
         }
     }
 
-    pub(super) fn state(&self, order_id: Uuid) -> &'static str {
-        self.store.sagas.get(&order_id).map_or("absent", |row| row.saga.state.name())
+    pub(super) fn state(&self, order_id: Uuid) -> Option<StateName> {
+        self.store.sagas.get(&order_id).map(|row| row.saga.state.name())
     }
 
     pub(super) fn is(&self, known_bad: KnownBad) -> bool {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
+use saga::StateName;
 use schema_inventory::{Command, Line, Reserve};
 use turmoil::Sim;
 use uuid::Uuid;
@@ -29,7 +30,7 @@ const SETTLED_WITHIN_MS: u64 = 120_000;
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     pub(super) broken: Vec<Broken>,
-    ends: BTreeMap<&'static str, u64>,
+    ends: BTreeMap<StateName, u64>,
     faults: BTreeMap<Kind, u64>,
     commits_lost: u64,
     commits_unanswered: u64,
@@ -248,7 +249,7 @@ impl Outcome {
 
     pub(super) fn add(&mut self, other: &Outcome) {
         for (end, count) in &other.ends {
-            *self.ends.entry(end).or_default() += count;
+            *self.ends.entry(*end).or_default() += count;
         }
         for (kind, count) in &other.faults {
             *self.faults.entry(*kind).or_default() += count;
@@ -263,8 +264,8 @@ impl Outcome {
         for kind in [Kind::Crash, Kind::Partition, Kind::Hold, Kind::Zombie] {
             assert!(self.faults.get(&kind).is_some_and(|count| *count >= seeds / 4), "{kind:?}");
         }
-        for end in ["confirmed", "failed"] {
-            assert!(self.ends.get(end).is_some_and(|count| *count >= seeds), "{end}");
+        for end in [StateName::Confirmed, StateName::Failed] {
+            assert!(self.ends.get(&end).is_some_and(|count| *count >= seeds), "{end}");
         }
         assert!(self.replays >= seeds, "calls made again");
         assert!(self.commits_lost >= seeds / 4 && self.commits_unanswered >= seeds / 4);

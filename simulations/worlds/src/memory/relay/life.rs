@@ -12,6 +12,7 @@ use crate::memory::world::World;
 use outbox_relay::claim::Source as From;
 use outbox_relay::decide::given_up;
 use outbox_relay::in_flight::InFlight;
+use saga::StateName;
 use saga::stored::SagaUpdate;
 use uuid::Uuid;
 
@@ -118,7 +119,7 @@ pub(crate) fn hand_over(world: &mut World, index: u16) {
     let stored = world.transact(source, Moment::Record, &orders, |store| store.store_moves(&moves));
     for moved in stored.unwrap_or_default() {
         let order = crate::memory::world::order_of(moved.order_id);
-        let state = world.state(moved.order_id);
+        let state = world.state(moved.order_id).map_or("absent", StateName::as_str);
         world.trace.note(world.now_ms, Happened::Stored(index, order, "handed over", state));
         if let Some(stored) = moves.iter().find(|one| one.order_id == moved.order_id) {
             outcomes::check_doubt(world, stored);

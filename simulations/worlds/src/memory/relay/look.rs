@@ -348,7 +348,7 @@ fn note_claim(world: &mut World, index: u16, order_id: Uuid, epoch_before: i64) 
     if row.epoch == epoch_before {
         return;
     }
-    let (epoch, state) = (row.epoch, row.saga.state.name());
+    let (epoch, state) = (row.epoch, row.saga.state.name().as_str());
     let is_takeover = |step: &StepRow| match step.event {
         Some(Event::Claimed { claim, .. }) => Some(claim == Claim::Takeover),
         _ => None,

@@ -60,7 +60,7 @@ pub(crate) fn store(world: &mut World, index: u16, flush: usize) {
             end_slot(world, index, outcome.slot);
             continue;
         }
-        let (event, state) = (outcome.moves.event.name(), outcome.moves.saga.state.name());
+        let (event, state) = (outcome.moves.event.name(), outcome.moves.saga.state.name().as_str());
         world.trace.note(world.now_ms, Happened::Stored(index, order, event, state));
         check_doubt(world, &outcome.moves);
         if matches!(outcome.moves.saga.state, State::Parked { .. }) {

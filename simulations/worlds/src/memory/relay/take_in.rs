@@ -53,7 +53,8 @@ pub(crate) fn written(world: &mut World, index: u16, taken: Taken, is_written: O
     }
     match is_written {
         Some(true) => {
-            let (epoch, state) = (call.loaded.epoch, call.loaded.saga.state.name());
+            let state = call.loaded.saga.state.name().as_str();
+            let epoch = call.loaded.epoch;
             let claimed = Happened::Claimed(relay, index, epoch, "with its insert", state);
             world.trace.note(world.now_ms, claimed);
             let order_id = call.loaded.order_id;
