@@ -61,7 +61,9 @@ pub enum LogError {
 pub fn init_tracing(config: &LogConfig) -> Result<(), LogError> {
     use tracing_subscriber::util::SubscriberInitExt;
 
-    let filter = EnvFilter::try_new(&config.log_filter)?;
+    // What a pool says each time it tries is told once, with its reason, by `schema_pg`.
+    let filter = EnvFilter::try_new(&config.log_filter)?
+        .add_directive("sqlx_core::pool::inner=off".parse()?);
     let _ = FORMAT.set(config.log_format);
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)

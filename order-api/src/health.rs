@@ -15,7 +15,7 @@ use edge::health::{Checked, HealthReport, Need, check};
 use schema_orders::health::{check_reads, check_writes};
 use schema_orders::outbox::Depth;
 use schema_orders::relays::list_members;
-use schema_pg::{Db, DbError, is_migrated};
+use schema_pg::{Db, DbError, Readiness, read_readiness};
 
 use crate::OrderApi;
 
@@ -59,10 +59,15 @@ pub(crate) async fn deep(State(api): State<Arc<OrderApi>>) -> HealthReport {
 async fn migrations(db: &Db) -> Checked {
     let db = db.clone();
     let work = async move {
-        match is_migrated(&db, &schema_orders::MIGRATOR).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err("migrations are missing; run `valerix migrate`".to_owned()),
-            Err(error) => Err(unanswered(&error)),
+        match read_readiness(&db, &schema_orders::MIGRATOR).await {
+            Ok(Readiness::Ready) => Ok(()),
+            Ok(Readiness::NotMigrated) => {
+                Err("migrations are missing; run `valerix migrate`".to_owned())
+            }
+            Ok(Readiness::ReadOnly) => {
+                Err("the database is read-only, or a standby: it takes no writes".to_owned())
+            }
+            Err(error) => Err(unanswered(&db, &error)),
         }
     };
     check("database", Need::Essential, work).await
@@ -78,7 +83,7 @@ async fn writes(db: &Db) -> Checked {
     let db = db.clone();
     let work = async move {
         let written = db.transaction(|connection| Box::pin(check_writes(connection))).await;
-        written.map_err(|error| unanswered(&error))
+        written.map_err(|error| unanswered(&db, &error))
     };
     check("database_write", Need::Essential, work).await
 }
@@ -87,7 +92,7 @@ async fn relay(db: &Db) -> Checked {
     let db = db.clone();
     let work = async move {
         let members = db.read(|connection| Box::pin(list_members(connection))).await;
-        let members = members.map_err(|error: DbError| unanswered(&error))?;
+        let members = members.map_err(|error: DbError| unanswered(&db, &error))?;
         let alive = members.iter().any(|member| member.silent_s < RELAY_SILENT_MAX_S);
         if alive { Ok(()) } else { Err("no relay is alive: orders wait".to_owned()) }
     };
@@ -113,11 +118,14 @@ async fn inventory(probe: Option<&InventoryProbe>) -> Option<Checked> {
 
 async fn measure(db: &Db) -> Result<Depth, String> {
     let depth = db.read(|connection| Box::pin(check_reads(connection))).await;
-    depth.map_err(|error| unanswered(&error))
+    depth.map_err(|error| unanswered(db, &error))
 }
 
 /// Text of a database is for the log; probes come often, so it is told there quietly.
-fn unanswered(error: &DbError) -> String {
+fn unanswered(db: &Db, error: &DbError) -> String {
     tracing::debug!(%error, "a health check failed");
-    "the database does not do its work just now".to_owned()
+    match db.unusable() {
+        Some(why) => format!("the database cannot be used: {why}"),
+        None => "the database does not do its work just now".to_owned(),
+    }
 }

@@ -31,16 +31,33 @@ impl TestServer {
         Self::start_with(Durability::Stock)
     }
 
-    fn start_with(durability: Durability) -> Result<TestServer, EmbeddedError> {
-        static STARTED: AtomicU32 = AtomicU32::new(0);
-        let root = root()?;
-        sweep(&root);
-        let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let directory = root.join(format!("{}-{number}", std::process::id()));
-        let mut options = Options::new(&directory);
-        options.durability = durability;
-        Ok(TestServer { server: EmbeddedPostgres::start(&options)?, directory })
+    /// A standby without a primary, with a database `orders`: it answers, and takes no writes until it is promoted.
+    pub fn start_standby() -> Result<TestServer, EmbeddedError> {
+        let options =
+            Options { databases: vec!["orders".to_owned()], ..options(Durability::Stock)? };
+        let signal = EmbeddedPostgres::start(&options)?.directory().join("data/standby.signal");
+        fs::write(&signal, "").map_err(EmbeddedError::io("cannot create", &signal))?;
+        Self::start_on(&options)
     }
+
+    fn start_with(durability: Durability) -> Result<TestServer, EmbeddedError> {
+        Self::start_on(&options(durability)?)
+    }
+
+    fn start_on(options: &Options) -> Result<TestServer, EmbeddedError> {
+        let directory = options.directory.clone();
+        Ok(TestServer { server: EmbeddedPostgres::start(options)?, directory })
+    }
+}
+
+/// A directory of its own for each.
+fn options(durability: Durability) -> Result<Options, EmbeddedError> {
+    static STARTED: AtomicU32 = AtomicU32::new(0);
+    let root = root()?;
+    sweep(&root);
+    let number = STARTED.fetch_add(1, Ordering::Relaxed);
+    let directory = root.join(format!("{}-{number}", std::process::id()));
+    Ok(Options { durability, ..Options::new(directory) })
 }
 
 impl Deref for TestServer {

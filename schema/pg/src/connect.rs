@@ -1,22 +1,33 @@
-//! How a pool is opened, and what a person is told when it cannot be.
+//! How a pool is opened, and what its sessions are told.
 //!
-//! Time limits are session settings (sent as connection options), never timers around a query.
+//! Time limits are settings of the session, never timers around a query. They are sent after connecting (`session`),
+//! not as start-up options, so that they hold through a session-mode pooler too.
 
-use std::error::Error as _;
-use std::io;
-use std::str::FromStr;
+mod addresses;
+mod error;
+mod session;
+mod url;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgPoolOptions};
-use sqlx::{Connection, Executor, PgConnection, PgPool, Row};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, Executor, PgPool, Row};
+use tokio::time::timeout;
 
-use crate::known_bad::{self, Flaw};
 use crate::silence::Patience;
+
+pub(crate) use addresses::{Addresses, SEEK_AFTER};
+pub use error::ConnectError;
+pub use session::Unusable;
+
+/// A pooler that lets a question wait for longer has no session for it.
+const POOLER_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
 /// What a service wants from its pool. Everything has a bound.
 #[derive(Clone)]
 pub struct PoolConfig {
-    /// `postgres://user[:password]@host[:port]/database`
+    /// `postgres://user[:password]@host[:port][,host[:port]…]/database[?parameters]`
     pub url: String,
     /// Shown in `pg_stat_activity`.
     pub application_name: &'static str,
@@ -61,185 +72,79 @@ impl PoolConfig {
 
     /// The URL as it may be shown: without its password.
     pub fn redacted_url(&self) -> String {
-        redact(&self.url)
+        url::redact(&self.url)
     }
 
-    pub(crate) fn options(&self) -> Result<PgConnectOptions, ConnectError> {
-        let wrong = |why: String| ConnectError::WrongUrl { url: redact(&self.url), why };
-        if !self.url.starts_with("postgres://") && !self.url.starts_with("postgresql://") {
-            return Err(wrong("it does not start with postgres://".to_owned()));
-        }
-        let options = PgConnectOptions::from_str(&self.url).map_err(|e| {
-            let why = e.source().map_or_else(|| e.to_string(), ToString::to_string);
-            wrong(why)
-        })?;
-        if options.get_database().is_none_or(str::is_empty) {
-            return Err(wrong("it names no database".to_owned()));
-        }
-        let options = options.application_name(self.application_name).options([
-            ("statement_timeout", self.statement_timeout_ms),
-            ("lock_timeout", self.lock_timeout_ms),
-            ("idle_in_transaction_session_timeout", self.idle_in_transaction_timeout_ms),
-        ]);
-        // What may not scan and has no index costs 1e10 on paper (until Postgres 17), above every bound for compiling:
-        // a heartbeat took 1.2 s of it, each time. No statement here is long enough to gain anything by it.
-        let options = options.options([("jit", "off")]);
-        let options = if known_bad::is_on(Flaw::CommitNotFlushed) {
-            options.options([("synchronous_commit", "off")])
-        } else {
-            options
-        };
-        Ok(match self.plans {
-            Plans::Adaptive => options,
-            Plans::Lookups => options.options([
-                ("plan_cache_mode", "force_generic_plan"),
-                ("enable_seqscan", "off"),
-                ("enable_hashjoin", "off"),
-                ("enable_mergejoin", "off"),
-            ]),
-        })
+    pub(crate) fn addresses(&self) -> Result<Addresses, ConnectError> {
+        let each = url::parse(&self.url, self.application_name)
+            .map_err(|why| ConnectError::WrongUrl { url: self.redacted_url(), why })?;
+        Ok(Addresses::new(each, session::greeting(self)))
     }
 }
 
-/// Why no connection could be opened. `Display` is one line that says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// The URL cannot be used as it is written.
-    #[error(
-        "the database URL {url} cannot be used: {why}; write postgres://user:password@host:5432/database"
-    )]
-    WrongUrl {
-        /// Redacted.
-        url: String,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// Nobody answers there.
-    #[error("no Postgres answers at {address}: {source}; start it, or correct the database URL")]
-    Unreachable {
-        /// Host and port, or socket directory.
-        address: String,
-        /// The operating system's word.
-        source: io::Error,
-    },
-    /// Somebody answers, and refuses us.
-    #[error(
-        "Postgres at {address} refuses user {user:?}: wrong or missing password or no such user; correct the database URL"
-    )]
-    Refused {
-        /// Host and port, or socket directory.
-        address: String,
-        /// The user of the URL.
-        user: String,
-    },
-    /// The server has no such database.
-    #[error(
-        "Postgres at {address} has no database {database:?}; create it (createdb {database}), or correct the database URL"
-    )]
-    DatabaseMissing {
-        /// Host and port, or socket directory.
-        address: String,
-        /// The database of the URL.
-        database: String,
-    },
-    /// The server is there but cannot take us now.
-    #[error("Postgres at {address} is not ready ({why}); try again in a moment")]
-    NotReady {
-        /// Host and port, or socket directory.
-        address: String,
-        /// Starting up, shutting down, too many connections.
-        why: String,
-    },
-    /// Anything else, in the server's words.
-    #[error("connecting to Postgres at {address} failed: {source}")]
-    Other {
-        /// Host and port, or socket directory.
-        address: String,
-        /// What sqlx says.
-        source: sqlx::Error,
-    },
-}
-
-/// Opens one plain connection, so that the first failure is told as it is (a pool retries in silence).
-pub(crate) async fn probe(options: &PgConnectOptions) -> Result<(), ConnectError> {
-    match PgConnection::connect_with(options).await {
-        Ok(connection) => {
-            // The probe has done its work; how the goodbye goes is of no interest.
-            let _ = connection.close().await;
-            Ok(())
-        }
-        Err(error) => Err(explain(options, error)),
+/// Opens plain connections, so that the first failure is told as it is (a pool retries in silence), and answers which
+/// address takes writes.
+pub(crate) async fn probe(addresses: &Addresses) -> Result<PgConnectOptions, ConnectError> {
+    let (options, mut first) = addresses.find().await?;
+    let mut second = addresses::open_usable(options, &addresses.greeting).await?;
+    let looking = session::is_pooled_by_transaction(&mut first, &mut second);
+    let is_pooled = timeout(POOLER_ANSWERS_WITHIN, looking).await;
+    let is_pooled = is_pooled.map_err(|_| ConnectError::silent(options))?;
+    if is_pooled.map_err(|error| error::explain(options, error))? {
+        let why = Unusable::PooledByTransaction;
+        return Err(ConnectError::Unusable { address: error::address_of(options), why });
     }
+    // The probes have done their work; how the goodbye goes is of no interest.
+    let _ = (first.close().await, second.close().await);
+    Ok(options.clone())
 }
 
-pub(crate) fn open(config: &PoolConfig, options: PgConnectOptions, patience: &Patience) -> PgPool {
-    let patience = patience.clone();
+pub(crate) fn open(
+    config: &PoolConfig,
+    options: PgConnectOptions,
+    addresses: &Arc<Addresses>,
+    patience: &Patience,
+) -> PgPool {
+    let (patience, guarding) = (patience.clone(), patience.clone());
+    let greeting = Arc::clone(addresses);
     PgPoolOptions::new()
         .max_connections(config.connections_max)
         .acquire_timeout(Duration::from_millis(config.acquire_timeout_ms.into()))
+        .after_connect(move |connection, _| {
+            let addresses = Arc::clone(&greeting);
+            Box::pin(async move {
+                let found = session::greet(connection, &addresses.greeting).await?;
+                addresses.note(found);
+                found.map_or(Ok(()), |why| Err(sqlx::Error::Configuration(Box::new(why))))
+            })
+        })
         // `Db` finds a dead connection by its `begin`, which a ping per acquire would only double.
         .test_before_acquire(false)
-        // One that was open when the server fell silent is a suspect: closed, not used.
+        // One that was open when the server fell silent, or when it turned read-only, is a suspect: closed, not used.
         .before_acquire(move |_, about| {
             let is_trusted = patience.trusts(about.age);
             Box::pin(async move { Ok(is_trusted) })
         })
         // A connection that is inside a transaction when it comes back is closed, never reused:
-        // whoever got it next would be answered "ok" for writes that are rolled back later. It costs
-        // one round trip per unit of work (about 40 us on loopback), after the answer has left.
-        .after_release(|connection, _| {
+        // whoever got it next would be answered "ok" for writes that are rolled back later. So is one whose server
+        // takes no writes any more (a failover left it behind), with all that were opened before. It costs one round
+        // trip per unit of work (about 40 us on loopback), after the answer has left.
+        .after_release(move |connection, _| {
+            let patience = guarding.clone();
             Box::pin(async move {
-                let clean = connection.fetch_one("select now() = statement_timestamp()").await;
-                Ok(matches!(clean, Ok(row) if row.get::<bool, _>(0)))
+                let Ok(row) = connection.fetch_one(GUARD).await else { return Ok(false) };
+                let (is_idle, is_read_only): (bool, bool) = (row.get(0), row.get(1));
+                if is_read_only {
+                    patience.distrust();
+                }
+                Ok(is_idle && !is_read_only)
             })
         })
         .connect_lazy_with(options)
 }
 
-fn explain(options: &PgConnectOptions, error: sqlx::Error) -> ConnectError {
-    let address = match options.get_socket() {
-        Some(socket) => socket.display().to_string(),
-        None => format!("{}:{}", options.get_host(), options.get_port()),
-    };
-    if let sqlx::Error::Io(source) = error {
-        return ConnectError::Unreachable { address, source };
-    }
-    let code = error
-        .as_database_error()
-        .and_then(|e| e.try_downcast_ref::<PgDatabaseError>())
-        .map(|e| (e.code().to_owned(), e.message().to_owned()));
-    match code {
-        Some((code, _)) if code.starts_with("28") => {
-            ConnectError::Refused { address, user: options.get_username().to_owned() }
-        }
-        Some((code, _)) if code == "3D000" => ConnectError::DatabaseMissing {
-            address,
-            database: options.get_database().unwrap_or_default().to_owned(),
-        },
-        Some((code, why)) if code.starts_with("57P") || code == "53300" => {
-            ConnectError::NotReady { address, why }
-        }
-        _ => ConnectError::Other { address, source: error },
-    }
-}
-
-/// The URL without its password, for messages and the printed configuration.
-fn redact(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return "(not a URL)".to_owned() };
-    // the login first: a password may hold anything, also a question mark
-    let rest = match rest.rsplit_once('@') {
-        Some((login, place)) => {
-            let user = login.split(':').next().unwrap_or_default();
-            format!("{user}@{place}")
-        }
-        None => rest.to_owned(),
-    };
-    let (place, parameters) = rest.split_once('?').unwrap_or((&rest, ""));
-    let shown: Vec<&str> =
-        parameters.split('&').filter(|p| !p.is_empty() && !p.contains("password")).collect();
-    let mark = if shown.is_empty() { "" } else { "?" };
-    format!("{scheme}://{place}{mark}{}", shown.join("&"))
-}
+const GUARD: &str =
+    "select now() = statement_timestamp(), current_setting('transaction_read_only')::boolean";
 
 #[cfg(test)]
 mod tests;

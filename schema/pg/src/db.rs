@@ -14,10 +14,11 @@ use futures_util::future::BoxFuture;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, PgPool, Postgres};
+use tokio::time::timeout;
 use tracing::Instrument;
 
 use crate::classify::commit_error;
-use crate::connect::{self, ConnectError, PoolConfig};
+use crate::connect::{self, Addresses, ConnectError, PoolConfig, SEEK_AFTER, Unusable};
 use crate::failpoint::{Moment, Site, strike};
 use crate::silence::{Patience, give_back};
 use crate::{Class, classify};
@@ -27,25 +28,52 @@ use crate::{Class, classify};
 pub struct Db {
     pub(crate) pool: PgPool,
     pub(crate) patience: Patience,
+    addresses: Arc<Addresses>,
 }
 
 impl Db {
-    /// Opens a pool after one probing connection, so that what is wrong is said at once and clearly.
+    /// Opens a pool after probing connections, so that what is wrong is said at once and clearly.
     pub async fn connect(config: &PoolConfig) -> Result<Self, ConnectError> {
-        let options = config.options()?;
-        connect::probe(&options).await?;
-        Ok(Self::open(config, options))
+        let addresses = config.addresses()?;
+        let options = Box::pin(connect::probe(&addresses)).await?;
+        Ok(Self::open(config, options, addresses))
     }
 
     /// Opens a pool without touching the server: for services that start before their database.
     pub fn lazy(config: &PoolConfig) -> Result<Self, ConnectError> {
-        let options = config.options()?;
-        Ok(Self::open(config, options))
+        let addresses = config.addresses()?;
+        Ok(Self::open(config, addresses.first().clone(), addresses))
     }
 
-    fn open(config: &PoolConfig, options: PgConnectOptions) -> Self {
-        let patience = Patience::new(config.statement_timeout_ms);
-        Self { pool: connect::open(config, options, &patience), patience }
+    fn open(config: &PoolConfig, options: PgConnectOptions, addresses: Addresses) -> Self {
+        let (patience, addresses) =
+            (Patience::new(config.statement_timeout_ms), Arc::new(addresses));
+        let pool = connect::open(config, options, &addresses, &patience);
+        Self { pool, patience, addresses }
+    }
+
+    /// A connection of the pool. Where it has none to give for a while, another address may have.
+    pub(crate) async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        let mut acquiring = Box::pin(self.pool.acquire());
+        let soon = timeout(SEEK_AFTER, &mut acquiring).await;
+        if let Ok(Ok(connection)) = soon {
+            return Ok(connection);
+        }
+        let db = self.clone();
+        let seeking = tokio::spawn(async move { db.addresses.seek(&db.pool).await });
+        match soon {
+            Err(_) => acquiring.await,
+            // Refused at once. Where there is another address it is tried once more.
+            Ok(refused) => match seeking.await {
+                Ok(true) => Box::pin(self.pool.acquire()).await,
+                _ => refused,
+            },
+        }
+    }
+
+    /// Why the server takes no work, where it answers and cannot be used. Names no address.
+    pub fn unusable(&self) -> Option<Unusable> {
+        self.addresses.unusable()
     }
 
     /// Runs `work` in one transaction: committed when it answers `Ok`, rolled back on `Err` or panic.
@@ -80,7 +108,7 @@ impl Db {
         loop {
             let connection = match first.take() {
                 Some(kept) => kept,
-                None => self.pool.acquire().await?,
+                None => self.acquire().await?,
             };
             let is_committing = Arc::new(AtomicBool::new(false));
             let told = Arc::clone(&is_committing);
@@ -160,7 +188,7 @@ impl Db {
     pub(crate) async fn live_connection(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
         let mut tries_left = self.pool.options().get_max_connections();
         loop {
-            let connection = self.pool.acquire().await?;
+            let connection = self.acquire().await?;
             match self.patience.keep(connection, |connection| Box::pin(connection.ping())).await {
                 Ok((connection, Ok(()))) => return Ok(connection),
                 Ok((_, Err(error))) if tries_left > 0 && is_dead_connection(&error) => {

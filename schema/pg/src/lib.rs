@@ -18,6 +18,7 @@ pub mod lab;
 mod migrate;
 pub mod retention;
 mod silence;
+mod suitability;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod vitals;
@@ -27,14 +28,15 @@ pub use classify::{
     Class, CommitUnknown, classify, is_commit_unknown, is_connection_lost, is_lock_timeout,
     is_lock_timeout_on_key_of, is_unique_violation,
 };
-pub use connect::{ConnectError, Plans, PoolConfig};
+pub use connect::{ConnectError, Plans, PoolConfig, Unusable};
 pub use db::Db;
 pub use durability::{DurabilityError, check_durability};
 pub use futures_util::future::BoxFuture;
 pub use kept::{Kept, Lanes};
-pub use migrate::{MigrateError, is_migrated, migrate};
+pub use migrate::{MigrateError, Readiness, is_migrated, migrate, read_readiness};
 /// What a unit of work gets. Crates without SQL of their own hand it on by this name.
 pub use sqlx::PgConnection as DbConnection;
 /// What a query fails with. Crates without SQL of their own name it by this.
 pub use sqlx::{Error as DbError, PgConnection};
+pub use suitability::{UnsuitableError, check_suitability};
 pub use vitals::{Vitals, describe_metrics, read_vitals, show_pool, show_vitals};

@@ -25,7 +25,7 @@ pub enum MigrateError {
 /// Migrations of a newer binary are left alone: old and new run side by side during a rollout. The
 /// session's statement limit is lifted on a connection of its own, which is closed afterwards.
 pub async fn migrate(db: &Db, migrator: &Migrator) -> Result<(), MigrateError> {
-    let mut connection = db.pool().acquire().await?.detach();
+    let mut connection = db.acquire().await?.detach();
     sqlx::raw_sql("set statement_timeout = 0; set lock_timeout = '60s'; set idle_in_transaction_session_timeout = 0")
         .execute(&mut connection)
         .await?;
@@ -38,6 +38,35 @@ pub async fn migrate(db: &Db, migrator: &Migrator) -> Result<(), MigrateError> {
     migrator.run(&mut connection).await?;
     connection.close().await?;
     Ok(())
+}
+
+/// Whether a service can do its work on its database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It can.
+    Ready,
+    /// Migrations of this binary are missing.
+    NotMigrated,
+    /// The server takes no writes: a standby, or made read-only.
+    ReadOnly,
+}
+
+/// Asks the server, in two round trips.
+pub async fn read_readiness(
+    db: &Db,
+    migrator: &'static Migrator,
+) -> Result<Readiness, sqlx::Error> {
+    let asking = db.read(|connection| {
+        Box::pin(async move {
+            let asked = "select current_setting('transaction_read_only')::boolean";
+            sqlx::query(asked).fetch_one(connection).await?.try_get(0)
+        })
+    });
+    if asking.await? {
+        return Ok(Readiness::ReadOnly);
+    }
+    let is_migrated = is_migrated(db, migrator).await?;
+    Ok(if is_migrated { Readiness::Ready } else { Readiness::NotMigrated })
 }
 
 /// True when every migration this binary knows has been applied (readiness). An empty database is

@@ -21,19 +21,19 @@ const PATIENCE_MIN: Duration = Duration::from_secs(6);
 /// A connection that is not back in its pool by then is closed.
 const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(3);
 
-/// How long one pool waits, and when it last waited in vain. Cheap to clone.
+/// How long one pool waits, and up to when what it opened is not to be trusted. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Patience {
     /// `None`: statements have no limit either.
     longest: Option<Duration>,
-    silent_at: Arc<Mutex<Option<Instant>>>,
+    suspects_until: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Patience {
     pub(crate) fn new(statement_timeout_ms: u32) -> Self {
         let longest = STATEMENTS * Duration::from_millis(statement_timeout_ms.into());
         let longest = (statement_timeout_ms > 0).then(|| longest.max(PATIENCE_MIN));
-        Self { longest, silent_at: Arc::default() }
+        Self { longest, suspects_until: Arc::default() }
     }
 
     /// Does `work`, and answers the connection with what came of it; or gives the connection up.
@@ -51,17 +51,22 @@ impl Patience {
         }
         // Without a goodbye, which nobody would hear.
         drop(connection.detach());
-        *self.silent_at.lock().expect("nobody panics while holding the lock") =
-            Some(Instant::now());
+        self.distrust();
         let why = "Postgres has fallen silent: the connection is open, and no answer comes";
         tracing::warn!(waited = ?self.longest, "{why}");
         Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, why)))
     }
 
-    /// Whether a connection of this age was opened after the last silence.
+    /// Makes suspects of all connections that are open now.
+    pub(crate) fn distrust(&self) {
+        *self.suspects_until.lock().expect("nobody panics while holding the lock") =
+            Some(Instant::now());
+    }
+
+    /// Whether a connection of this age was opened after the last silence, or failover.
     pub(crate) fn trusts(&self, age: Duration) -> bool {
-        let silent_at = *self.silent_at.lock().expect("nobody panics while holding the lock");
-        silent_at.is_none_or(|at| age < at.elapsed())
+        let until = *self.suspects_until.lock().expect("nobody panics while holding the lock");
+        until.is_none_or(|at| age < at.elapsed())
     }
 }
 

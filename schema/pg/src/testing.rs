@@ -7,6 +7,7 @@
 //! create databases).
 
 mod compiled;
+mod pgbouncer;
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -18,6 +19,7 @@ use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 pub use compiled::{compiled_statements, warn_unless_stock_server_compiles};
+pub use pgbouncer::{PgBouncer, PoolMode};
 
 use crate::{Db, PoolConfig, migrate};
 

@@ -2,6 +2,7 @@
 //!
 //! It changes nothing: no server is started, nothing is created or migrated.
 
+use std::env;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
@@ -10,6 +11,7 @@ use outbox_relay::inventory::Inventory;
 use schema_embedded::Options;
 
 use crate::cli::Up;
+use crate::commands::postgres::embedded_alone;
 use crate::databases::{self, Database, INVENTORY, ORDERS};
 use crate::settings::{Origin, Settings};
 use crate::{errors, output};
@@ -59,6 +61,7 @@ async fn checks(up: &Up) -> Vec<Found> {
     ];
     match databases::given(&up.databases) {
         Ok(Some(urls)) => {
+            found.extend(shell_variables().map(Ok));
             found.push(database(ORDERS, &urls.orders, up).await);
             found.push(database(INVENTORY, &urls.inventory, up).await);
         }
@@ -100,7 +103,41 @@ async fn database(database: Database, url: &str, up: &Up) -> Found {
     Ok(format!("{}: reachable, durable, {state}", database.variable))
 }
 
+/// libpq's variables that fill in what a database URL leaves out.
+const READ_OF_THE_SHELL: [&str; 12] = [
+    "PGHOST",
+    "PGHOSTADDR",
+    "PGPORT",
+    "PGUSER",
+    "PGPASSWORD",
+    "PGPASSFILE",
+    "PGDATABASE",
+    "PGSSLMODE",
+    "PGSSLROOTCERT",
+    "PGSSLCERT",
+    "PGSSLKEY",
+    "PGOPTIONS",
+];
+
+/// Which of the shell's variables count besides the URLs, and which somebody may believe to count.
+fn shell_variables() -> Option<String> {
+    let set = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let mut set: Vec<String> = set.filter(|name| name.starts_with("PG")).collect();
+    set.sort();
+    let (read, unread): (Vec<_>, Vec<_>) =
+        set.into_iter().partition(|name| READ_OF_THE_SHELL.contains(&name.as_str()));
+    let mut parts = Vec::new();
+    if !read.is_empty() {
+        parts.push(format!("{} fill in what the URLs leave out", read.join(", ")));
+    }
+    if !unread.is_empty() {
+        parts.push(format!("{} are not read", unread.join(", ")));
+    }
+    (!parts.is_empty()).then(|| format!("of this shell's variables {}", parts.join("; ")))
+}
+
 fn embedded(up: &Up) -> Found {
+    embedded_alone()?;
     let options = Options::new(up.data_dir.path.join("postgres"));
     let server = schema_embedded::look(&options).context("the embedded Postgres")?;
     Ok(format!("no database URLs: the embedded Postgres is used, {server}"))

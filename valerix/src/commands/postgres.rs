@@ -43,6 +43,7 @@ impl Embedded {
         let mut options = Options::new(data_dir.path.join("postgres"));
         tracing::info!("starting the embedded Postgres; the first time this takes a moment");
         options.databases = [ORDERS, INVENTORY].map(|database| database.name.to_owned()).to_vec();
+        embedded_alone()?;
         let started = task::spawn_blocking(move || EmbeddedPostgres::start(&options)).await;
         let server = Arc::new(started.context("starting the embedded Postgres panicked")??);
         let (tell, lost) = oneshot::channel();
@@ -75,4 +76,14 @@ impl Embedded {
             tracing::error!("stopping the embedded Postgres panicked");
         }
     }
+}
+
+/// What the shell says for other servers must not change the sessions of our own.
+pub(crate) fn embedded_alone() -> anyhow::Result<()> {
+    if std::env::var_os("PGOPTIONS").is_some_and(|options| !options.is_empty()) {
+        bail!(
+            "PGOPTIONS is set in this shell, and would change every session of the embedded Postgres: unset it"
+        );
+    }
+    Ok(())
 }

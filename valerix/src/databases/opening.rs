@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use schema_pg::{Class, ConnectError, Db, DurabilityError, MigrateError, PoolConfig};
+use schema_pg::{
+    Class, ConnectError, Db, DurabilityError, MigrateError, PoolConfig, UnsuitableError,
+};
+use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError as Refused;
 use tokio::time::{Instant, sleep};
 
@@ -60,8 +63,8 @@ impl Database {
         let mut config = PoolConfig::new(url, "valerix-migrate");
         config.connections_max = 1;
         let attempt = || async {
-            let db = Db::connect(&config).await.map_err(|error| self.not_connected(error))?;
-            let outcome = self.migrate(&db).await;
+            let (db, migrated) = self.look(&config).await?;
+            let outcome = if migrated { Ok(()) } else { self.migrate(&db).await };
             db.pool().close().await;
             outcome
         };
@@ -69,7 +72,7 @@ impl Database {
     }
 
     async fn open(self, config: &PoolConfig) -> Result<Db, NotOpen> {
-        let (db, migrated) = self.look(config).await?;
+        let (db, migrated) = Box::pin(self.look(config)).await?;
         if !migrated {
             self.migrate(&db).await?;
         }
@@ -84,8 +87,14 @@ impl Database {
                 NotOpen::Ever(anyhow::Error::new(error).context(self.variable))
             }
         })?;
-        let migrated = schema_pg::is_migrated(&db, self.migrator).await.map_err(unanswered)?;
-        Ok((db, migrated))
+        schema_pg::check_suitability(&db).await.map_err(|error| match error {
+            UnsuitableError::Unreadable(why) => unanswered(why),
+            error @ (UnsuitableError::Encoding(_) | UnsuitableError::NoSchema(_)) => {
+                NotOpen::Ever(anyhow::Error::new(error).context(self.variable))
+            }
+        })?;
+        let migrated = schema_pg::is_migrated(&db, self.migrator).await;
+        Ok((db, migrated.map_err(unread)?))
     }
 
     async fn migrate(self, db: &Db) -> Result<(), NotOpen> {
@@ -112,8 +121,7 @@ impl Database {
     }
 
     fn not_connected(self, error: ConnectError) -> NotOpen {
-        let passing =
-            matches!(error, ConnectError::Unreachable { .. } | ConnectError::NotReady { .. });
+        let passing = error.is_passing();
         let error = anyhow::Error::new(error).context(self.variable);
         if passing { NotOpen::Yet(error) } else { NotOpen::Ever(error) }
     }
@@ -146,6 +154,18 @@ where
         }
         sleep(RETRY_EVERY).await;
     }
+}
+
+/// What is migrated, and cannot be read.
+fn unread(error: sqlx::Error) -> NotOpen {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    if code.as_deref() == Some(INSUFFICIENT_PRIVILEGE) {
+        return NotOpen::Yet(anyhow!(
+            "this login may not read the tables: grant select, insert, update, delete on all tables in the schema, and usage \
+             on all sequences, to it"
+        ));
+    }
+    unanswered(error)
 }
 
 fn unanswered(error: sqlx::Error) -> NotOpen {

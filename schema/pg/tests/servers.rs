@@ -1,0 +1,181 @@
+//! The servers that teams have: settings of others, poolers, standbys, servers that stop taking writes.
+
+use std::sync::OnceLock;
+
+use schema_embedded::testing::TestServer;
+use schema_pg::testing::{PgBouncer, PoolMode};
+use schema_pg::{Class, ConnectError, Db, PoolConfig, Unusable, check_suitability, classify};
+use sqlx::{Connection, Executor, PgConnection, Row};
+
+/// Stock servers take a second to make: one that all use, each test in a database of its own.
+fn server() -> &'static TestServer {
+    static SERVER: OnceLock<TestServer> = OnceLock::new();
+    SERVER.get_or_init(|| TestServer::start_stock().expect("a stock server can be started"))
+}
+
+async fn database(name: &'static str) -> String {
+    let mut admin = admin(server()).await;
+    admin
+        .execute(sqlx::raw_sql(sqlx::AssertSqlSafe(format!("create database {name}"))))
+        .await
+        .expect("new");
+    server().url(name)
+}
+
+async fn admin(server: &TestServer) -> PgConnection {
+    PgConnection::connect(&server.url("postgres")).await.expect("the test server answers")
+}
+
+fn config(url: &str) -> PoolConfig {
+    PoolConfig { acquire_timeout_ms: 1_500, ..PoolConfig::new(url, "test") }
+}
+
+async fn setting(db: &Db, name: &'static str) -> String {
+    let read: Result<String, sqlx::Error> = db
+        .read(move |c| {
+            Box::pin(async move {
+                sqlx::query("select current_setting($1)").bind(name).fetch_one(c).await?.try_get(0)
+            })
+        })
+        .await;
+    read.expect("the test server answers")
+}
+
+async fn check_settings(db: &Db) {
+    for (name, value) in [
+        ("statement_timeout", "2s"),
+        ("lock_timeout", "1s"),
+        ("idle_in_transaction_session_timeout", "5s"),
+        ("default_transaction_isolation", "read committed"),
+        ("default_transaction_deferrable", "off"),
+        ("jit", "off"),
+    ] {
+        assert_eq!(setting(db, name).await, value, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_as_they_must_be_whatever_the_database_says() {
+    let url = database("hostile").await;
+    let hostile = "alter database hostile set statement_timeout = 0;
+                   alter database hostile set lock_timeout = '10ms';
+                   alter database hostile set default_transaction_isolation = serializable;
+                   alter database hostile set default_transaction_deferrable = on;
+                   alter database hostile set jit = on";
+    sqlx::raw_sql(hostile).execute(&mut admin(server()).await).await.expect("altered");
+    check_settings(&Db::connect(&config(&url)).await.expect("usable")).await;
+}
+
+#[tokio::test]
+async fn sessions_are_as_they_must_be_through_a_session_pooler() {
+    database("pooled").await;
+    let bouncer = PgBouncer::start(server(), PoolMode::Session);
+    let db =
+        Db::connect(&config(&bouncer.url("pooled"))).await.expect("nothing has to be set in it");
+    check_settings(&db).await;
+}
+
+#[tokio::test]
+async fn a_transaction_pooler_is_refused() {
+    database("shared").await;
+    let bouncer = PgBouncer::start(server(), PoolMode::Transaction);
+    let error = Db::connect(&config(&bouncer.url("shared"))).await.expect_err("refused");
+    assert_eq!(error.unusable(), Some(Unusable::PooledByTransaction), "{error}");
+    assert!(!error.is_passing(), "nobody waits for it");
+    assert!(error.to_string().contains("pool_mode = session"), "{error}");
+}
+
+async fn write(db: &Db) -> Result<(), sqlx::Error> {
+    db.transaction(|c| {
+        Box::pin(async move { c.execute("insert into notes values (1)").await.map(drop) })
+    })
+    .await
+}
+
+/// A primary that was demoted, or whose disk is full: its old sessions must not be kept.
+#[tokio::test]
+async fn a_server_that_becomes_read_only_is_left_and_taken_again() {
+    let own = TestServer::start_stock().expect("a server of its own");
+    let mut admin = admin(&own).await;
+    admin.execute("create table notes (n int)").await.expect("created");
+    let db = Db::connect(&config(&own.url("postgres"))).await.expect("usable");
+    write(&db).await.expect("written");
+
+    admin.execute("alter system set default_transaction_read_only = on").await.expect("set");
+    admin.execute("select pg_reload_conf()").await.expect("reloaded");
+    let refused = loop {
+        if let Err(error) = write(&db).await {
+            break error;
+        }
+    };
+    // By the statement, or before it, where the guard of the connection was faster.
+    assert!(matches!(classify(&refused), Class::DropConnection | Class::Retry), "{refused}");
+    let next = write(&db).await.expect_err("no session is opened there");
+    assert_eq!(classify(&next), Class::Retry, "{next}");
+    assert_eq!(db.unusable(), Some(Unusable::ReadOnly));
+    match Db::connect(&config(&own.url("postgres"))).await {
+        Err(error @ ConnectError::Unusable { why: Unusable::ReadOnly, .. }) => {
+            assert!(error.is_passing());
+        }
+        other => panic!("must be refused: {other:?}"),
+    }
+
+    admin.execute("set default_transaction_read_only = off").await.expect("for this session");
+    admin.execute("alter system reset default_transaction_read_only").await.expect("set");
+    admin.execute("select pg_reload_conf()").await.expect("reloaded");
+    while let Err(error) = write(&db).await {
+        assert_ne!(classify(&error), Class::Bug, "{error}");
+    }
+    assert_eq!(db.unusable(), None);
+}
+
+#[tokio::test]
+async fn of_several_addresses_the_one_that_takes_writes_is_used_and_found_again() {
+    let (standby, primary) = (TestServer::start_standby().expect("it starts"), server());
+    let url = database("orders").await;
+    let error = Db::connect(&config(&standby.url("orders"))).await.expect_err("a standby");
+    assert_eq!(error.unusable(), Some(Unusable::Standby), "{error}");
+    assert!(error.is_passing(), "it may be promoted");
+
+    let hosts = [standby.socket_directory(), primary.socket_directory()];
+    let hosts = hosts.map(|host| host.display().to_string()).join(",");
+    let both = format!(
+        "postgres:///orders?user=postgres&port=5432&host={hosts}&target_session_attrs=read-write"
+    );
+    let db = Db::connect(&config(&both)).await.expect("one of them takes writes");
+    assert_eq!(
+        setting(&db, "unix_socket_directories").await,
+        primary.socket_directory().display().to_string()
+    );
+
+    // The primary closes its doors, and the standby is promoted.
+    let mut old = PgConnection::connect(&server().url("postgres")).await.expect("it answers");
+    old.execute("alter database orders allow_connections false").await.expect("closed");
+    let end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'orders'";
+    old.execute(end).await.expect("ended");
+    let mut new = PgConnection::connect(&standby.url("postgres")).await.expect("it answers");
+    new.execute("select pg_promote()").await.expect("promoted");
+    drop(url);
+    let found: Result<String, sqlx::Error> = db
+        .read(|c| {
+            Box::pin(async move { c.fetch_one("show unix_socket_directories").await?.try_get(0) })
+        })
+        .await;
+    assert_eq!(found.expect("found at once"), standby.socket_directory().display().to_string());
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_keep_every_text_or_has_no_place_for_tables_is_refused() {
+    let mut admin = admin(server()).await;
+    let made =
+        "create database ascii encoding 'SQL_ASCII' lc_collate 'C' lc_ctype 'C' template template0";
+    admin.execute(made).await.expect("created");
+    let url = database("nowhere").await;
+    admin.execute("alter database nowhere set search_path = missing").await.expect("altered");
+    let complaint = async |url: &str| {
+        let db = Db::connect(&config(url)).await.expect("usable");
+        check_suitability(&db).await.expect_err("refused").to_string()
+    };
+    assert!(complaint(&server().url("ascii")).await.contains("encoding SQL_ASCII"));
+    assert!(complaint(&url).await.contains("search_path (missing) leads to no schema"));
+}
