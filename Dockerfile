@@ -14,6 +14,7 @@ COPY edge/Cargo.toml edge/
 COPY order-api/Cargo.toml order-api/
 COPY inventory-api/Cargo.toml inventory-api/
 COPY outbox-relay/Cargo.toml outbox-relay/
+COPY timeline/Cargo.toml timeline/
 COPY simulations/checker/Cargo.toml simulations/checker/
 COPY simulations/tidy/Cargo.toml simulations/tidy/
 COPY simulations/trials/Cargo.toml simulations/trials/

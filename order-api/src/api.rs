@@ -16,17 +16,17 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::Config;
 use crate::board_gauges::BoardGauges;
-use crate::breakers::GateProbe;
-use crate::bulk::Runner;
 use crate::console::Console;
-use crate::desk::Desk;
-use crate::events::Streams;
 use crate::health::InventoryProbe;
-use crate::intake::Intake;
+use crate::orders::events::Streams;
+use crate::orders::intake::Intake;
+use crate::orders::settlement::Settlement;
 use crate::routes;
-use crate::sagas::{GroupsAnswer, Recent, StatsAnswer};
-use crate::settlement::Settlement;
-use crate::staff::StaffAccess;
+use crate::staff::access::StaffAccess;
+use crate::staff::breakers::GateProbe;
+use crate::staff::bulk::Runner;
+use crate::staff::desk::Desk;
+use crate::staff::sagas::{GroupsAnswer, Recent, StatsAnswer};
 
 /// Before a task that has panicked is started again.
 const PANIC_PAUSE: Duration = Duration::from_millis(500);

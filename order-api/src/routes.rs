@@ -8,10 +8,9 @@ use axum::routing::{get, post};
 use edge::{Shell, metrics_route, wrap};
 
 use crate::OrderApi;
-use crate::{
-    actions, breakers, bulk, cancel, console, create, events, get, health, list, lookup, metrics,
-    relays, sagas, staff,
-};
+use crate::orders::{cancel, create, events, get, list};
+use crate::staff::{access, actions, breakers, bulk, lookup, relays, sagas};
+use crate::{console, health, metrics};
 
 const SERVICE: &str = "order-api";
 
@@ -52,5 +51,5 @@ fn staff_routes(api: &Arc<OrderApi>) -> Router<Arc<OrderApi>> {
         .route("/api/relay", get(relays::show_relays))
         .route("/api/breakers", get(breakers::list_breakers))
         .route("/api/breakers/{name}/actions", post(breakers::act));
-    routes.route_layer(from_fn_with_state(api.clone(), staff::admit))
+    routes.route_layer(from_fn_with_state(api.clone(), access::admit))
 }

@@ -13,8 +13,8 @@ use super::form::Fields;
 use super::saga::{Tried, show_tried};
 use super::visit::Visit;
 use crate::OrderApi;
-use crate::actions::{ActionAnswer, ActionRequest, Expected, Kind, perform};
 use crate::order_id::OrderId;
+use crate::staff::actions::{ActionAnswer, ActionRequest, Expected, Kind, perform};
 
 pub(super) async fn act(
     State(api): State<Arc<OrderApi>>,

@@ -17,7 +17,7 @@ use super::orders::short;
 use super::visit::Visit;
 use super::when::When;
 use crate::OrderApi;
-use crate::actions::{self, ActionAnswer, AuditQuery, KINDS};
+use crate::staff::actions::{self, ActionAnswer, AuditQuery, KINDS};
 
 const ROWS: u32 = 50;
 

@@ -18,9 +18,9 @@ use super::visit::Visit;
 use super::when::When;
 use super::words::{self, Mark, grouped};
 use crate::OrderApi;
-use crate::actions::Kind;
-use crate::bulk::{Begin, ItemAnswer, Preview, Selection, find, preview, start};
 use crate::order_id::OrderId;
+use crate::staff::actions::Kind;
+use crate::staff::bulk::{Begin, ItemAnswer, Preview, Selection, find, preview, start};
 
 /// Items of a page.
 const ITEMS: u32 = 100;

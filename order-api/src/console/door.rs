@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 
 use super::failure::Failure;
 use crate::OrderApi;
-use crate::staff::{self, Actor};
+use crate::staff::access::{self, Actor};
 
 /// Keeps the name that the audit gets.
 pub(super) const ACTOR_COOKIE: &str = "valerix_actor";
@@ -30,7 +30,7 @@ pub(super) async fn admit(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let admitted = staff::check_access(&api, request.method(), request.headers())
+    let admitted = access::check_access(&api, request.method(), request.headers())
         .and_then(|()| check_origin(request.method(), request.headers()))
         .and_then(|()| actor_of(request.headers()));
     let mut response = match admitted {
@@ -71,7 +71,7 @@ fn actor_of(headers: &HeaderMap) -> Result<Actor, Problem> {
         .and_then(|(_, value)| percent_decode_str(value).decode_utf8().ok());
     match kept {
         // one that was kept and does not do any more is forgotten rather than refused
-        Some(name) if staff::is_name(&name) => Ok(Actor(name.trim().into())),
-        Some(_) | None => staff::actor_of(headers),
+        Some(name) if access::is_name(&name) => Ok(Actor(name.trim().into())),
+        Some(_) | None => access::actor_of(headers),
     }
 }

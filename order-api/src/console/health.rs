@@ -24,8 +24,8 @@ use super::visit::Visit;
 use super::when::{When, length};
 use super::words::{self, Mark};
 use crate::OrderApi;
-use crate::breakers::{OrderAnswer, command, list_breakers};
 use crate::health::deep;
+use crate::staff::breakers::{OrderAnswer, command, list_breakers};
 
 #[derive(Template)]
 #[template(path = "health.html")]

@@ -22,9 +22,9 @@ use super::orders::short;
 use super::visit::Visit;
 use super::words::{self, Mark, grouped};
 use crate::OrderApi;
-use crate::create::place;
-use crate::idempotency_key::check_key;
-use crate::order_request::{Basket, OrderRequest};
+use crate::orders::create::place;
+use crate::orders::idempotency_key::check_key;
+use crate::orders::order_request::{Basket, OrderRequest};
 
 pub(crate) use runs::Runs;
 
@@ -186,8 +186,8 @@ async fn page(
 }
 
 async fn told(api: &OrderApi, id: Uuid, fields: &Fields) -> Result<Option<Told>, Problem> {
-    let found = crate::sagas::find(api, id).await.ok();
-    let Some(saga) = found.map(crate::sagas::SagaAnswer::from) else { return Ok(None) };
+    let found = crate::staff::sagas::find(api, id).await.ok();
+    let Some(saga) = found.map(crate::staff::sagas::SagaAnswer::from) else { return Ok(None) };
     Ok(Some(Told {
         id,
         short: short(id),

@@ -21,7 +21,7 @@ use super::visit::Visit;
 use super::when::When;
 use super::words::{self, Mark, count};
 use crate::OrderApi;
-use crate::sagas::{self, Page as Found, SagaAnswer, find_page, stats};
+use crate::staff::sagas::{self, Page as Found, SagaAnswer, find_page, stats};
 
 pub(super) use asked::filters_of;
 

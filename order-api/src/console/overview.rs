@@ -16,9 +16,9 @@ use super::visit::Visit;
 use super::when::{When, length};
 use super::words::{self, Icon, Mark, count, grouped};
 use crate::OrderApi;
-use crate::breakers::list_breakers;
-use crate::relays::{MemberAnswer, RelaysAnswer, show_relays};
-use crate::sagas::{GroupAnswer, StatsAnswer, groups, stats};
+use crate::staff::breakers::list_breakers;
+use crate::staff::relays::{MemberAnswer, RelaysAnswer, show_relays};
+use crate::staff::sagas::{GroupAnswer, StatsAnswer, groups, stats};
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -164,7 +164,7 @@ fn orders(count: i64) -> String {
 }
 
 impl Tile {
-    fn of(state: &crate::sagas::StateAnswer) -> Tile {
+    fn of(state: &crate::staff::sagas::StateAnswer) -> Tile {
         let is_at_rest = matches!(state.state.as_str(), "confirmed" | "failed" | "cancelled");
         let oldest = state.oldest_age_ms.filter(|_| !is_at_rest && state.number.count > 0);
         Tile {

@@ -25,10 +25,10 @@ use super::visit::Visit;
 use super::when::When;
 use super::words::{self, Mark};
 use crate::OrderApi;
-use crate::actions::{self, ActionAnswer, AuditQuery};
 use crate::order_id::OrderId;
-use crate::sagas::{SagaAnswer, find, find_history};
-use crate::timeline::{History, Look, Setting, draw};
+use crate::staff::actions::{self, ActionAnswer, AuditQuery};
+use crate::staff::sagas::{SagaAnswer, find, find_history};
+use timeline::{History, Look, Setting, draw};
 
 pub(super) use forms::Tried;
 

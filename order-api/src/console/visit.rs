@@ -13,7 +13,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::door::ACTOR_COOKIE;
 use super::failure::Failure;
 use super::form::Fields;
-use crate::staff::{self, Actor};
+use crate::staff::access::{self, Actor};
 
 /// What a handler needs to know of a request.
 pub(super) struct Visit {
@@ -47,7 +47,7 @@ impl<S: Sync> FromRequestParts<S> for Visit {
 /// POST /console/me: the name under which the audit keeps what is done here.
 pub(super) async fn rename(fields: Fields) -> Result<Response, Failure> {
     let name = fields.text("actor");
-    if !staff::is_name(&name) {
+    if !access::is_name(&name) {
         return Err(Problem::invalid("You act as", "out-of-range", "1 to 100 characters").into());
     }
     let name = utf8_percent_encode(&name, NON_ALPHANUMERIC);

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::super::chart::Marker;
 use super::super::inventory::Chaos;
-use crate::breakers::OfRelay;
+use crate::staff::breakers::OfRelay;
 
 const SHOWN_MAX: usize = 30;
 /// Relays that see the same within this time are told of once.

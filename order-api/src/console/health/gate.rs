@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::when::length;
 use super::super::words::{self, Mark};
-use crate::breakers::OfRelay;
+use crate::staff::breakers::OfRelay;
 
 pub(super) struct GateRow {
     pub(super) name: String,

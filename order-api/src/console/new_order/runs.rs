@@ -11,8 +11,8 @@ use tokio::time::interval;
 use uuid::Uuid;
 
 use crate::OrderApi;
-use crate::create::place;
-use crate::order_request::Basket;
+use crate::orders::create::place;
+use crate::orders::order_request::Basket;
 
 /// Runs that are remembered; the oldest is forgotten.
 const RUNS_MAX: usize = 20;

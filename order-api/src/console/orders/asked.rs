@@ -5,7 +5,7 @@ use edge::Problem;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::super::form::Fields;
-use crate::sagas::SagaQuery;
+use crate::staff::sagas::SagaQuery;
 
 pub(super) const STATES: [&str; 8] =
     ["pending", "reserving", "queued", "releasing", "parked", "confirmed", "failed", "cancelled"];

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::super::when::{When, length, short_length};
 use super::super::words::{self, Mark};
-use crate::timeline::{Attempt, History, Outcome, Wait};
+use timeline::{Attempt, History, Outcome, Wait};
 
 /// Histories up to this length are told whole.
 const WHOLE_MAX: usize = 40;

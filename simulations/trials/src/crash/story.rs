@@ -2,11 +2,11 @@
 //! the same drawing.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use order_api::timeline::{Frame, History, Look, MarkKind, Setting, draw, read};
 use schema_orders::audit::{Eventful, find_eventful, now};
 use schema_orders::saga_steps::list_steps;
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};
+use timeline::{Frame, History, Look, MarkKind, Setting, draw, read};
 use uuid::Uuid;
 
 use super::fault::{FaultRecord, under_way};

@@ -1,4 +1,4 @@
-use crate::order_request::OrderRequest;
+use crate::orders::order_request::OrderRequest;
 
 use super::*;
 

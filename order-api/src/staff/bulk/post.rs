@@ -20,8 +20,8 @@ use uuid::Uuid;
 
 use super::select::{Selected, Selection};
 use super::show;
-use crate::actions::{Decision, Kind, check_reason, decide};
-use crate::staff::Actor;
+use crate::staff::access::Actor;
+use crate::staff::actions::{Decision, Kind, check_reason, decide};
 use crate::{OrderApi, db_problem};
 
 /// Sagas that a dry run names.
@@ -32,7 +32,7 @@ const EXAMPLES_MAX: usize = 10;
 pub(crate) struct BulkRequest {
     r#type: Kind,
     reason: String,
-    filter: Option<crate::sagas::SagaQuery>,
+    filter: Option<crate::staff::sagas::SagaQuery>,
     /// Instead of a filter, or besides one.
     ids: Option<Vec<Uuid>>,
     /// When the list was seen: its `as_of`.

@@ -6,7 +6,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::order_request::Basket;
+use crate::orders::order_request::Basket;
 
 const VERSION: &[u8] = b"valerix order 1\n";
 

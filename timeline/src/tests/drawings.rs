@@ -1,5 +1,5 @@
 //! What is drawn is checked in as pictures, to be looked at. To accept a change:
-//! `UPDATE_PICTURES=1 cargo test -p order-api --lib drawings`, then look at them.
+//! `UPDATE_PICTURES=1 cargo test -p timeline drawings`, then look at them.
 
 use std::fs;
 use std::path::Path;
@@ -94,7 +94,7 @@ fn the_pictures_are_the_checked_in_ones() {
 
 #[track_caller]
 fn compare(name: &str, drawn: &str) {
-    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/timeline/pictures").join(name);
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/pictures").join(name);
     if std::env::var_os("UPDATE_PICTURES").is_some() {
         fs::write(&kept, drawn).unwrap();
     }

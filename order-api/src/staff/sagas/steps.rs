@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::OrderApi;
 use crate::order_id::{OrderId, absent};
-use crate::timeline::{Attempt, Frame, History, Outcome, Wait, Why, read};
+use timeline::{Attempt, Frame, History, Outcome, Wait, Why, read};
 
 const LIMIT_MAX: usize = 100;
 /// Journal rows that are read of one saga: some weeks of a breaker that never closes.

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, header};
 use super::steps::find_history;
 use crate::OrderApi;
 use crate::order_id::OrderId;
-use crate::timeline::{Look, Setting, Timeline, draw, draw_text};
+use timeline::{Look, Setting, Timeline, draw, draw_text};
 
 const SVG: HeaderValue = HeaderValue::from_static("image/svg+xml");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");

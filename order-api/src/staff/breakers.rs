@@ -24,8 +24,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::actions::check_reason;
-use crate::staff::Actor;
+use crate::staff::access::Actor;
+use crate::staff::actions::check_reason;
 use crate::{OrderApi, db_problem};
 
 pub(crate) use probe::GateProbe;

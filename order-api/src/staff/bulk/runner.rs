@@ -12,7 +12,7 @@ use schema_pg::{Class, Db, DbConnection, DbError, classify};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::actions::{Action, Done, Expected, Failed, Kind, Mode, carry_out, refusal};
+use crate::staff::actions::{Action, Done, Expected, Failed, Kind, Mode, carry_out, refusal};
 
 /// How often an idle runner looks for what another instance, or the one before it, has left.
 const IDLE: Duration = Duration::from_secs(15);

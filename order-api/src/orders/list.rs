@@ -13,7 +13,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use schema_orders::orders::OrderFilter;
 use serde::{Deserialize, Serialize};
 
-use crate::order_answer::OrderAnswer;
+use crate::orders::order_answer::OrderAnswer;
 use crate::{OrderApi, cursor, db_problem};
 
 const LIMIT_MAX: u32 = 100;

@@ -23,9 +23,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::OrderApi;
-use crate::get::find_order;
-use crate::order_answer::shown_reason;
 use crate::order_id::{OrderId, absent};
+use crate::orders::get::find_order;
+use crate::orders::order_answer::shown_reason;
 
 pub(crate) use self::streams::Streams;
 use self::streams::{Place, Woken};

@@ -11,10 +11,10 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::order_answer::OrderAnswer;
 use crate::order_id::{OrderId, absent};
-use crate::preference::WAIT_S_MAX;
-use crate::settlement::Until;
+use crate::orders::order_answer::OrderAnswer;
+use crate::orders::preference::WAIT_S_MAX;
+use crate::orders::settlement::Until;
 use crate::{OrderApi, db_problem};
 
 /// May be kept by the client itself, and asked about before each use.

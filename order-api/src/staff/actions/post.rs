@@ -21,8 +21,8 @@ use super::decide::{Kind, refusal};
 use super::request::{ActionRequest, Expected, expected_version};
 use crate::OrderApi;
 use crate::order_id::OrderId;
-use crate::sagas::{SagaAnswer, etag};
-use crate::staff::Actor;
+use crate::staff::access::Actor;
+use crate::staff::sagas::{SagaAnswer, etag};
 
 #[derive(Serialize)]
 struct Acted {

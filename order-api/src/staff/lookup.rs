@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::OrderApi;
-use crate::sagas::SagaAnswer;
+use crate::staff::sagas::SagaAnswer;
 
 const TEXT_BYTES_MAX: usize = 400;
 /// Orders told for a key or an item; the list of sagas has the rest.

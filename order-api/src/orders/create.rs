@@ -13,14 +13,15 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use schema_orders::orders::{Insertion, NewOrder};
 use uuid::Uuid;
 
-use crate::fingerprint::fingerprint;
-use crate::idempotency_key::find_key;
-use crate::intake::Refusal;
-use crate::order_answer::OrderAnswer;
-use crate::order_request::{Basket, OrderRequest};
-use crate::preference::{PREFERENCE_APPLIED, Preference};
-use crate::settlement::{Until, Waiter};
-use crate::{OrderApi, db_problem, get, metrics};
+use crate::orders::fingerprint::fingerprint;
+use crate::orders::get;
+use crate::orders::idempotency_key::find_key;
+use crate::orders::intake::Refusal;
+use crate::orders::order_answer::OrderAnswer;
+use crate::orders::order_request::{Basket, OrderRequest};
+use crate::orders::preference::{PREFERENCE_APPLIED, Preference};
+use crate::orders::settlement::{Until, Waiter};
+use crate::{OrderApi, db_problem, metrics};
 
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::OrderApi;
-use crate::sagas::SagaQuery;
+use crate::staff::sagas::SagaQuery;
 
 /// Sagas of one bulk action.
 pub(crate) const ITEMS_MAX: usize = 10_000;

@@ -20,8 +20,8 @@ use schema_pg::failpoint::Site;
 use schema_pg::{DbConnection, DbError};
 use uuid::Uuid;
 
-use crate::order_answer::OrderAnswer;
 use crate::order_id::{OrderId, absent};
+use crate::orders::order_answer::OrderAnswer;
 use crate::{OrderApi, db_problem};
 
 pub(crate) async fn cancel_order(
