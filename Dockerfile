@@ -35,6 +35,8 @@ RUN find . -name '*.rs' -not -path './target/*' -exec touch {} + \
 RUN strip --strip-debug target/release/valerix
 
 FROM debian:bookworm-slim
+# The CAs that a database with sslmode=verify-full is checked against.
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin valerix
 COPY --from=build /valerix/target/release/valerix /usr/local/bin/valerix
 USER 10001

@@ -31,6 +31,13 @@ impl TestServer {
         Self::start_with(Durability::Stock)
     }
 
+    /// A stock server on which `settings` (name, value) were set. Where they name a port, its URLs are the caller's.
+    pub fn start_stock_with(settings: &[(&str, &str)]) -> Result<TestServer, EmbeddedError> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let settings = settings.iter().map(owned).collect();
+        Self::start_on(&Options { settings, ..options(Durability::Stock)? })
+    }
+
     /// A standby without a primary, with a database `orders`: it answers, and takes no writes until it is promoted.
     pub fn start_standby() -> Result<TestServer, EmbeddedError> {
         let options =

@@ -140,6 +140,10 @@ impl ConnectError {
 pub(super) fn explain(options: &PgConnectOptions, error: sqlx::Error) -> ConnectError {
     let address = address_of(options);
     if let sqlx::Error::Io(source) = error {
+        // What rustls does not believe comes as data that cannot be used.
+        if source.kind() == io::ErrorKind::InvalidData {
+            return ConnectError::Tls { address, why: source.to_string() };
+        }
         return ConnectError::Unreachable { address, source };
     }
     if let sqlx::Error::Tls(why) | sqlx::Error::Configuration(why) = error {
