@@ -75,19 +75,18 @@ impl Problem {
 
     /// 404 for a thing that does not exist, or is not the caller's.
     pub fn not_found(detail: impl Into<String>) -> Problem {
-        Problem::new(StatusCode::NOT_FOUND, "not-found", "there is no such thing")
-            .with_detail(detail)
+        Problem::new(StatusCode::NOT_FOUND, "not-found", "not found").with_detail(detail)
     }
 
     /// 500: a bug. The caller logs what happened; the answer says nothing of it.
     pub fn internal() -> Problem {
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong here")
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "internal error")
             .with_detail("this is a fault of the service; the trace_id finds it in the logs")
     }
 
     /// 503: try again after `retry_after_s` seconds.
     pub fn unavailable(detail: impl Into<String>, retry_after_s: u64) -> Problem {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "not available just now")
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "temporarily unavailable")
             .with_detail(detail)
             .retry_after_s(retry_after_s)
     }

@@ -122,8 +122,8 @@ fn rejected(rejection: Rejection) -> Problem {
 
 fn refused(refusal: Refusal) -> Problem {
     match refusal {
-        Refusal::Expired => not_executed("deadline-passed", "the caller's time was up"),
-        Refusal::Overloaded => not_executed("overloaded", "too much to do just now"),
+        Refusal::Expired => not_executed("deadline-passed", "the deadline has passed"),
+        Refusal::Overloaded => not_executed("overloaded", "overloaded"),
         Refusal::Database(failure) => failure.problem(),
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn problem_of(error: &DbError) -> Problem {
 }
 
 pub(crate) fn unavailable(retry_after_s: u64) -> Problem {
-    Problem::unavailable("the database does not answer just now; try again", retry_after_s)
+    Problem::unavailable("the database does not answer; try again", retry_after_s)
 }
 
 pub(crate) fn unstorable() -> Problem {

@@ -23,7 +23,7 @@ pub fn describe() {
     describe_gauge!(
         "relay_drain_estimate_seconds",
         Unit::Seconds,
-        "until the backlog that the breaker held back is gone, at the rate it goes; 0: none"
+        "until the backlog that waited for the breaker is gone, at the rate it goes; 0: none"
     );
     describe_histogram!("relay_claim_rows", "sagas claimed in one statement");
     schema_pg::describe_metrics();

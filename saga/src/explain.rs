@@ -103,56 +103,50 @@ pub fn actions(saga: &Saga) -> Vec<Action> {
 
 fn headline(facts: &Facts) -> String {
     let text = match facts.saga.state {
-        State::Pending => "The order is safely stored and about to be picked up.",
-        State::Reserving { doubt: Doubt::Certain } => "Inventory is being asked for the stock.",
+        State::Pending => "The order is stored and waits for a relay.",
+        State::Reserving { doubt: Doubt::Certain } => "The stock is being reserved.",
         State::Reserving { doubt: Doubt::InDoubt } => {
-            "An earlier answer of inventory was lost; the same call is being repeated to find out."
+            "An earlier answer from inventory was lost. The same call is being repeated to find out."
         }
         State::Queued { reason: QueueReason::BreakerOpen, .. } => {
-            "Inventory is not answering well, so calls to it are paused; the order waits."
+            "Inventory is failing, so calls to it are paused. The order waits."
         }
         State::Queued { doubt: Doubt::InDoubt, .. } => {
-            "Inventory's answer was lost; the same call will be repeated to find out."
+            "Inventory's answer was lost. The same call will be repeated to find out."
         }
         State::Queued { reason: QueueReason::Backoff, .. } => {
-            "Inventory could not be reached; the order waits for the next try."
+            "Inventory could not be reached. The order waits for its next attempt."
         }
         State::Queued { reason: QueueReason::Throttled, .. } => {
-            "Inventory asked for patience; the order waits for the next try."
+            "Inventory is limiting requests. The order waits for its next attempt."
         }
         State::Confirmed => "The order is confirmed.",
         State::Releasing { cause, .. } => match cause {
-            ReleaseCause::CustomerCancel => {
-                "The customer cancelled; the stock is being given back."
-            }
-            ReleaseCause::StaffCancel => "Staff cancelled it; the stock is being given back.",
+            ReleaseCause::CustomerCancel => "The customer cancelled. Its stock is being released.",
+            ReleaseCause::StaffCancel => "Staff cancelled the order. Its stock is being released.",
             ReleaseCause::DeadlinePassed => {
-                "Its time is up; whatever it holds is being given back before it is called failed."
+                "The deadline has passed. Reserved stock is being released; then the order will be marked failed."
             }
             ReleaseCause::ResolvedByStaff => {
-                "Staff found no stock held for it; its release makes that certain before it is called failed."
+                "Staff found no stock held. The release makes this certain; then the order will be marked failed."
             }
             ReleaseCause::InsufficientStock | ReleaseCause::UnknownItem => {
-                "A later step was refused; what was reserved is being given back."
+                "A later step was refused. Reserved stock is being released."
             }
         },
         State::Failed { reason } => match reason {
             FailReason::InsufficientStock => "There was not enough stock.",
-            FailReason::UnknownItem => "It asks for an item that inventory does not know.",
-            FailReason::DeadlinePassed => "It could not be confirmed in time.",
-            FailReason::ReleasedElsewhere => "Somebody else released its reservation.",
-            FailReason::ResolvedByStaff => "Staff ended it: no stock is held for it.",
+            FailReason::UnknownItem => "The order names an unknown item.",
+            FailReason::DeadlinePassed => "The order was not confirmed before its deadline.",
+            FailReason::ReleasedElsewhere => "Another system released its reservation.",
+            FailReason::ResolvedByStaff => "Staff ended the order: no stock is held for it.",
         },
         State::Cancelled => "The order is cancelled.",
         State::Parked { reason, .. } => match reason {
-            ParkReason::ContractError => {
-                "Stopped: inventory gave an answer that this system does not understand."
-            }
-            ParkReason::PoisonMessage => {
-                "Stopped: whoever worked on this order crashed, again and again."
-            }
+            ParkReason::ContractError => "Stopped: inventory gave an unexpected response.",
+            ParkReason::PoisonMessage => "Stopped: processing crashed repeatedly.",
             ParkReason::ReleaseKeepsFailing => {
-                "Stopped: inventory keeps failing to acknowledge that the stock was given back."
+                "Stopped: inventory does not acknowledge the release of the stock."
             }
         },
     };
@@ -182,19 +176,19 @@ fn stock_effect(saga: &Saga) -> StockEffect {
 fn stock(saga: &Saga, effect: StockEffect) -> &'static str {
     let has_ended = saga.state.is_final();
     match effect {
-        StockEffect::TakenOnce => "Stock has been taken, exactly once.",
+        StockEffect::TakenOnce => "Stock is reserved, exactly once.",
         StockEffect::Unknown => {
-            "Stock has been taken once or not at all; it cannot be taken twice."
+            "Stock is reserved once or not at all; it cannot be reserved twice."
         }
         StockEffect::None if has_ended => "No stock is held.",
-        StockEffect::None => "Stock has NOT been taken yet.",
+        StockEffect::None => "No stock is reserved yet.",
     }
 }
 
 fn next_step(facts: &Facts) -> Option<String> {
     let what = match facts.saga.state {
         State::Pending | State::Queued { .. } | State::Reserving { .. } => "reserve the stock",
-        State::Releasing { .. } => "give the stock back",
+        State::Releasing { .. } => "release the stock",
         State::Confirmed | State::Failed { .. } | State::Cancelled | State::Parked { .. } => {
             return None;
         }
@@ -218,30 +212,30 @@ fn advice(saga: &Saga) -> &'static str {
     match saga.state {
         State::Pending | State::Reserving { .. } | State::Cancelled => "Nothing to do.",
         State::Queued { reason: QueueReason::BreakerOpen, .. } => {
-            "Nothing to do for this order: it goes on by itself when inventory is well again."
+            "Nothing to do: the order continues when inventory has recovered."
         }
-        State::Queued { .. } => "Nothing to do: it is tried again by itself, until its deadline.",
+        State::Queued { .. } => {
+            "Nothing to do: the call is repeated automatically until the deadline."
+        }
         State::Releasing { .. } => {
-            "Nothing to do: giving back is repeated until it is acknowledged."
+            "Nothing to do: the release is repeated until inventory acknowledges it."
         }
-        State::Confirmed => {
-            "Nothing to do. Giving it back from here is a return, not a cancellation."
-        }
+        State::Confirmed => "Nothing to do. To undo this order, create a return.",
         State::Failed { reason: FailReason::InsufficientStock } => {
-            "Nothing to do, unless there is new stock: then a retry asks again."
+            "Nothing to do. Retry if there is new stock."
         }
         State::Failed { reason: FailReason::UnknownItem } => {
-            "Check the item; once inventory knows it, a retry asks again."
+            "Check the item. Retry when inventory knows it."
         }
-        State::Failed { .. } => "A retry starts it anew if the customer still wants it.",
+        State::Failed { .. } => "Retry if the customer still wants the order.",
         State::Parked { reason: ParkReason::ContractError, .. } => {
-            "Look at inventory's answer (or the proxy before it), mend that, then retry."
+            "Check inventory's response (or the proxy before it), fix it, then retry."
         }
         State::Parked { reason: ParkReason::PoisonMessage, .. } => {
-            "Report it with this order's id; retry after the relay was mended, or cancel."
+            "Report a bug with this order's id. Retry when the relay is fixed, or cancel."
         }
         State::Parked { reason: ParkReason::ReleaseKeepsFailing, .. } => {
-            "Mend inventory, then retry: it ends as soon as one release is acknowledged."
+            "Fix inventory, then retry. The order ends when a release is acknowledged."
         }
     }
 }

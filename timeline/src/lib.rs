@@ -196,13 +196,13 @@ impl Outcome {
             Self::Done => "done",
             Self::InsufficientStock => "refused: not enough stock",
             Self::UnknownItem => "refused: unknown item",
-            Self::ReleasedElsewhere => "refused: released by somebody else",
-            Self::Released => "given back",
+            Self::ReleasedElsewhere => "refused: released by another system",
+            Self::Released => "released",
             Self::Unknown => "answer lost",
-            Self::NotExecuted => "no call was made",
-            Self::ContractBroken => "answer not understood",
+            Self::NotExecuted => "not executed",
+            Self::ContractBroken => "unexpected response",
             Self::Overtaken => "overtaken",
-            Self::RelayLost => "its relay vanished",
+            Self::RelayLost => "relay lost",
         }
     }
 }
@@ -212,9 +212,9 @@ impl Why {
     pub fn text(self) -> &'static str {
         match self {
             Self::Relay => "waits for a relay",
-            Self::Backoff => "waits for the next try",
-            Self::BreakerOpen => "waits for inventory to be well again",
-            Self::Throttled => "waits because inventory asked for patience",
+            Self::Backoff => "waits for its next attempt",
+            Self::BreakerOpen => "waits for inventory to recover",
+            Self::Throttled => "waits because inventory is limiting requests",
             Self::Person => "waits for a person",
         }
     }

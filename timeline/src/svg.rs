@@ -64,7 +64,7 @@ pub fn draw(history: &History, look: &Look<'_>) -> String {
     head(&mut svg, history);
     svg.push_str(&strip);
     svg.push_str(&drawn);
-    let foot = "Bars grow with the logarithm of their time.";
+    let foot = "Bar lengths are logarithmic.";
     put_text(&mut svg, &Line { x: 10, y: height - 8, size: "10", more: FAINT, text: foot });
     svg.push_str("</svg>\n");
     svg

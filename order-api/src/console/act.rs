@@ -102,8 +102,8 @@ pub(super) fn outcome_words(action: &ActionAnswer) -> String {
     }
     match &action.outcome {
         Some(outcome) => match &outcome.reason {
-            Some(reason) => format!("It came to: {}, {}.", outcome.state, reason.replace('_', " ")),
-            None => format!("It came to: {}.", outcome.state),
+            Some(reason) => format!("Result: {} ({}).", outcome.state, reason.replace('_', " ")),
+            None => format!("Result: {}.", outcome.state),
         },
         None if action.order_id.is_some() => "Under way.".to_owned(),
         None => String::new(),

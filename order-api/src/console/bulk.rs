@@ -225,11 +225,11 @@ impl PreviewPage {
 impl Item {
     fn of(item: ItemAnswer) -> Item {
         let result = match item.result.as_deref() {
-            Some("applied") => words::good("carried out"),
+            Some("applied") => words::good("done"),
             Some("refused") => words::crossed("refused"),
-            Some("moved") => words::unclear("left alone: it had moved on"),
-            Some(_) => words::quiet("not there any more"),
-            None => words::waiting("still to do"),
+            Some("moved") => words::unclear("skipped: it had changed"),
+            Some(_) => words::quiet("no longer there"),
+            None => words::waiting("waiting"),
         };
         Item {
             n: item.n,

@@ -111,7 +111,7 @@ async fn page(
     let status = tried.as_ref().map_or(StatusCode::OK, |(_, silence)| silence.status());
     let (tried, said) = match tried {
         Some((fields, silence)) => {
-            (fields, Some(format!("Nothing was switched. {}", silence.text())))
+            (fields, Some(format!("Nothing was changed. {}", silence.text())))
         }
         None => (Fields::default(), None),
     };
@@ -141,9 +141,11 @@ impl Page {
     ) -> Page {
         let when = |at| When::new(at, now);
         let (mark, headline) = match (chaos.allowed, chaos.enabled) {
-            (false, _) => (words::quiet("not allowed here"), "No gremlin may be switched on here."),
-            (true, true) => (words::bad("on"), "A gremlin is in the warehouse."),
-            (true, false) => (words::good("off"), "No gremlin. Inventory does what it does."),
+            (false, _) => {
+                (words::quiet("not allowed here"), "Fault injection is not allowed here.")
+            }
+            (true, true) => (words::bad("on"), "Fault injection is on."),
+            (true, false) => (words::good("off"), "Fault injection is off."),
         };
         Page {
             frame,

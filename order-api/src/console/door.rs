@@ -58,7 +58,7 @@ fn check_origin(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", "this form was not sent by the console")
-        .with_detail("open the page anew, and send it from there"))
+        .with_detail("reload the page and send the form again"))
 }
 
 /// The cookie's name, where no header gives one.

@@ -98,15 +98,15 @@ impl Frame {
 /// What an action that redirected here has done.
 fn said_of(done: &str) -> Option<&'static str> {
     Some(match done {
-        "retry" => "Retried: it is due at once.",
-        "cancel" => "Cancelled: what it holds is being given back.",
-        "resolve" => "Resolved, with your evidence on record.",
+        "retry" => "Retried: the order is due now.",
+        "cancel" => "Cancelled: its stock is being released.",
+        "resolve" => "Resolved. Your evidence is in the audit log.",
         "note" => "Noted.",
-        "chaos-on" => "The gremlin is in the warehouse.",
-        "chaos-off" => "The gremlin is gone.",
-        "stock" => "The stock was changed, and the ledger has a line of it.",
-        "isolate" => "Calls to inventory are held back, with the relays' next heartbeat.",
-        "close" => "Calls go through again, with the relays' next heartbeat.",
+        "chaos-on" => "Fault injection is on.",
+        "chaos-off" => "Fault injection is off.",
+        "stock" => "Stock changed, with a line in the ledger.",
+        "isolate" => "Calls to inventory are paused from the relays' next heartbeat on.",
+        "close" => "Calls to inventory resume with the relays' next heartbeat.",
         _ => return None,
     })
 }

@@ -156,7 +156,7 @@ impl ChangeRow {
 impl StaffOrder {
     fn of(order: &OrderAnswer, now: DateTime<Utc>) -> StaffOrder {
         StaffOrder {
-            text: if order.isolated { "isolated it" } else { "closed it and left it to itself" },
+            text: if order.isolated { "paused calls" } else { "resumed calls" },
             actor: order.actor.clone(),
             reason: order.reason.clone(),
             at: When::new(order.at, now),

@@ -148,19 +148,19 @@ impl Inventory {
         body: Option<&Value>,
     ) -> Result<T, Silence> {
         let Some(base) = &self.base else {
-            return Err(Silence::Unreachable("This service has not been told where inventory is."));
+            return Err(Silence::Unreachable("INVENTORY_SERVICE_URL is not set."));
         };
         let mut request = self.client.request(method, format!("{base}{path}"));
         if let Some(body) = body {
             request = request.json(body);
         }
-        let unreachable = || Silence::Unreachable("Inventory does not answer just now.");
+        let unreachable = || Silence::Unreachable("Inventory does not answer.");
         let mut answer = request.send().await.map_err(|_| unreachable())?;
         let status = answer.status();
         let mut bytes = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|_| unreachable())? {
             if bytes.len() + chunk.len() > BYTES_MAX {
-                return Err(Silence::Unreachable("Inventory's answer is too long."));
+                return Err(Silence::Unreachable("Inventory's response is too long."));
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -168,7 +168,7 @@ impl Inventory {
             return Err(Silence::Refused { status: status.as_u16(), said: said(&bytes) });
         }
         serde_json::from_slice(&bytes)
-            .map_err(|_| Silence::Unreachable("Inventory's answer is not understood."))
+            .map_err(|_| Silence::Unreachable("Inventory's response is unexpected."))
     }
 }
 
@@ -203,7 +203,7 @@ impl Silence {
 /// What a problem says, in one text.
 fn said(bytes: &[u8]) -> String {
     let Ok(problem) = serde_json::from_slice::<Value>(bytes) else {
-        return "Inventory said no, and not why.".to_owned();
+        return "Inventory refused without a reason.".to_owned();
     };
     let text = |value: &Value, name: &str| value[name].as_str().map(ToOwned::to_owned);
     let errors = problem["errors"].as_array().into_iter().flatten();

@@ -184,9 +184,9 @@ fn for_bulk((name, value): (&'static str, String)) -> (&'static str, String) {
 
 fn empty(asked: &Asked, has_more: bool) -> &'static str {
     match (asked.is_filtered(), has_more) {
-        (_, true) => "Nothing among those that were looked at. Go on to older ones below.",
+        (_, true) => "No match in the newest orders. Continue with older ones below.",
         (true, false) => "No order matches.",
-        (false, false) => "There is no order yet.",
+        (false, false) => "No orders yet.",
     }
 }
 

@@ -128,13 +128,13 @@ fn judge(
     let is_relay_absent = !relays.members.iter().any(|member| member.alive);
     if stuck > 0 {
         say(
-            format!("{} need attention: parked, or overdue", orders(stuck)),
+            format!("{} need attention: parked or overdue", orders(stuck)),
             "/console/orders?view=attention",
         );
     }
     if stats.in_doubt.count > 0 {
         let text = format!(
-            "{} in doubt: resolved by themselves, never by guessing",
+            "{} in doubt: resolved automatically by repeating the call",
             orders(stats.in_doubt.count)
         );
         say(text, "/console/orders?view=doubt");
@@ -143,18 +143,18 @@ fn judge(
         say(format!("Inventory's breaker is {}", breaker.word), "/console/health");
     }
     if window.status != Light::Green {
-        say("Orders are answered slowly".to_owned(), "/console/health");
+        say("Order requests are slow".to_owned(), "/console/health");
     }
     let (mark, headline) = if is_relay_absent {
-        (words::bad(""), "No relay is alive: orders are taken, and wait.")
+        (words::bad(""), "No relay is alive. Orders are accepted and wait.")
     } else if stuck > 0 {
-        (words::bad(""), "Something needs a person.")
+        (words::bad(""), "Action needed.")
     } else if breaker.tone == "bad" {
-        (words::waiting(""), "Inventory is not well. Orders are taken, and wait.")
+        (words::waiting(""), "Inventory is failing. Orders are accepted and wait.")
     } else if window.status != Light::Green {
         (words::waiting(""), "Slow, but nothing is stuck.")
     } else {
-        (words::good(""), "All is well. Nothing needs you.")
+        (words::good(""), "Everything is healthy. No action needed.")
     };
     Verdict { tone: mark.tone, icon: mark.icon(), headline: headline.to_owned(), lines }
 }
@@ -179,7 +179,7 @@ impl Tile {
 impl LightWords {
     pub(super) fn of(window: &WindowSnapshot) -> LightWords {
         let Some(average_ms) = window.average_ms else {
-            let average = "no order in the last 30 s".to_owned();
+            let average = "no orders in the last 30 s".to_owned();
             return LightWords { mark: words::quiet("grey"), average, requests: String::new() };
         };
         let mark = match window.status {

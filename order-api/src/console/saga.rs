@@ -187,14 +187,14 @@ pub(super) fn items_of(lines: &[Line]) -> String {
     let text = format!("{} × {}", first.quantity, first.item_id);
     match lines.len() - 1 {
         0 => text,
-        1 => format!("{text} and 1 line more"),
-        n => format!("{text} and {n} lines more"),
+        1 => format!("{text} + 1 more line"),
+        n => format!("{text} + {n} more lines"),
     }
 }
 
 fn owner_of(saga: &SagaAnswer) -> String {
     let Some(owner) = &saga.owner else { return "nobody".to_owned() };
-    owner.name.clone().unwrap_or_else(|| format!("relay {} (no longer on the list)", owner.id))
+    owner.name.clone().unwrap_or_else(|| format!("relay {} (gone)", owner.id))
 }
 
 /// The newest moments; all of them are in the raw history.

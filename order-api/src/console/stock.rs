@@ -193,7 +193,7 @@ fn judge(items: &[Stocked]) -> (Mark, String) {
             "0 ≤ reserved ≤ on hand, and available = on hand − reserved, for every item shown.";
         (words::good("holds"), text.to_owned())
     } else {
-        (words::bad("broken"), format!("More is promised than is there: {}.", wrong.join(", ")))
+        (words::bad("broken"), format!("More is reserved than is on hand: {}.", wrong.join(", ")))
     }
 }
 
@@ -202,8 +202,7 @@ fn judge_ledger(balance: Result<Balance, Silence>) -> (Mark, String) {
     let sum = match balance {
         Ok(Balance { ledger: Some(sum) }) => sum,
         Ok(Balance { ledger: None }) => {
-            let text =
-                "The ledger is too long to be added up for a look; valerix reconcile does it.";
+            let text = "The ledger is too long to add up here; run valerix reconcile.";
             return (words::quiet("not added up"), text.to_owned());
         }
         Err(silence) => return (words::quiet("not known"), silence.text().to_owned()),
@@ -215,9 +214,9 @@ fn judge_ledger(balance: Result<Balance, Silence>) -> (Mark, String) {
         grouped(sum.reserved_quantity)
     );
     if sum.adds_up {
-        (words::good("the ledger adds up"), format!("{made}, which is what is there."))
+        (words::good("the ledger adds up"), format!("{made}, as in the stock row."))
     } else {
-        (words::bad("the ledger does not add up"), format!("{made}, which is not what is there."))
+        (words::bad("the ledger does not add up"), format!("{made}, but the stock row differs."))
     }
 }
 

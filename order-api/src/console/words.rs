@@ -47,7 +47,7 @@ pub(super) fn of_state(state: &str) -> Mark {
 
 /// Whether something works.
 pub(super) fn of_health(is_fine: bool) -> Mark {
-    if is_fine { mark("fine", "good", CHECK) } else { mark("failing", "bad", CROSS) }
+    if is_fine { mark("healthy", "good", CHECK) } else { mark("failing", "bad", CROSS) }
 }
 
 pub(super) const fn good(word: &'static str) -> Mark {
@@ -81,10 +81,10 @@ pub(super) const fn working(word: &'static str) -> Mark {
 /// The mark of the breaker before inventory.
 pub(super) fn of_breaker(state: Option<&str>) -> Mark {
     match state {
-        Some("closed") => good("closed: calls go through"),
-        Some("half_open") => waiting("half open: trying whether inventory is well"),
-        Some("open") => bad("open: calls are held back"),
-        Some("isolated") => bad("isolated by staff: calls are held back"),
+        Some("closed") => good("closed: calls pass"),
+        Some("half_open") => waiting("half open: testing recovery"),
+        Some("open") => bad("open: calls are paused"),
+        Some("isolated") => bad("isolated by staff: calls are paused"),
         Some(_) | None => quiet("not known: no relay answers"),
     }
 }

@@ -140,7 +140,7 @@ fn wait_if_wanted(api: &OrderApi, order_id: Uuid, wait: Duration) -> Option<Wait
 fn problem_of(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::Overloaded => {
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "too much to do just now")
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", "overloaded")
                 .with_detail("nothing was ordered; send the same key again")
                 .retry_after_s(1)
         }
@@ -150,7 +150,7 @@ fn problem_of(refusal: Refusal) -> Problem {
         ),
         Refusal::UnavailableForLonger => db_problem::unavailable(db_problem::RETRY_SLOWLY_AFTER_S),
         Refusal::KeyBusy => {
-            let title = "the first request with this key is still under way";
+            let title = "the first request with this key is still in progress";
             Problem::new(StatusCode::CONFLICT, "idempotency-key-in-progress", title)
                 .with_detail("send the same key again in a moment")
                 .retry_after_s(1)

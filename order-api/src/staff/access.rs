@@ -143,7 +143,7 @@ fn is_this_machine(host: &str) -> bool {
 }
 
 fn forbidden(detail: &str) -> Problem {
-    Problem::new(StatusCode::FORBIDDEN, "forbidden", "not for you").with_detail(detail)
+    Problem::new(StatusCode::FORBIDDEN, "forbidden", "forbidden").with_detail(detail)
 }
 
 #[cfg(test)]

@@ -47,5 +47,5 @@ impl Desk {
 }
 
 fn busy() -> Problem {
-    Problem::unavailable("too many people are looking just now; try again", 1)
+    Problem::unavailable("too many console requests; retry shortly", 1)
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-/// The breaker before inventory: the only one there is.
+/// Circuit breaker: inventory: the only one there is.
 pub const INVENTORY: &str = "inventory";
 
 /// The newest order for a breaker.

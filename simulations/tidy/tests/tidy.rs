@@ -4,6 +4,8 @@
 mod circles;
 #[path = "tidy/imports.rs"]
 mod imports;
+#[path = "tidy/prose.rs"]
+mod prose;
 #[path = "tidy/tokens.rs"]
 mod tokens;
 

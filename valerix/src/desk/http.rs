@@ -53,7 +53,7 @@ pub(crate) enum CallError {
     /// The service said no, and will say it again. Exit code 4.
     #[error("{0}")]
     Refused(String),
-    /// The service cannot be reached or is not well. Try again. Exit code 5.
+    /// The service cannot be reached or is failing. Try again. Exit code 5.
     #[error("{0}")]
     Unavailable(String),
 }
@@ -164,7 +164,7 @@ impl Call {
     async fn exchange(self) -> anyhow::Result<(reqwest::StatusCode, Value)> {
         let Call { request, url } = self;
         let unreachable = |error: reqwest::Error| {
-            let why = if error.is_connect() { "nobody answers there" } else { "no answer in time" };
+            let why = if error.is_connect() { "cannot connect" } else { "no answer in time" };
             CallError::Unavailable(format!("{url}: {why}; is it running? (VALERIX_URL, --url)"))
         };
         let response = request.send().await.map_err(unreachable)?;

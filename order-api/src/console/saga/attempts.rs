@@ -76,7 +76,7 @@ impl AttemptRow {
         AttemptRow {
             number: attempt.number,
             action: if attempt.action == "release_stock" {
-                "give stock back"
+                "release stock"
             } else {
                 "reserve stock"
             },

@@ -47,19 +47,14 @@ pub(super) fn of(actions: &[Action], version: i32, tried: Option<&Tried>) -> Vec
 
 fn form(action: Action, version: i32) -> ActForm {
     let (kind, title, about, button) = match action {
-        Action::Retry => ("retry", "Retry", "Tries again, now.", "Retry now"),
+        Action::Retry => ("retry", "Retry", "Tries again now.", "Retry now"),
         Action::Cancel => {
-            ("cancel", "Cancel", "Gives back whatever it holds, then ends it.", "Cancel the order")
+            ("cancel", "Cancel", "Releases its stock and cancels it.", "Cancel the order")
         }
-        Action::Resolve => (
-            "resolve",
-            "Resolve",
-            "Only when you have looked into inventory yourself and know what is true.",
-            "Resolve",
-        ),
-        Action::Note => {
-            ("note", "Note", "Changes nothing; the next one reads it.", "Leave the note")
+        Action::Resolve => {
+            ("resolve", "Resolve", "Only if you have checked inventory yourself.", "Resolve")
         }
+        Action::Note => ("note", "Note", "Visible to colleagues only.", "Add note"),
     };
     let (reason, evidence, finding) = (String::new(), String::new(), String::new());
     ActForm { kind, title, about, button, version, reason, evidence, finding, said: None }

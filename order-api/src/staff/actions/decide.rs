@@ -68,11 +68,11 @@ pub(crate) fn decide(
 /// Why the core refused it, for people.
 pub(crate) fn refusal(why: Ignored) -> &'static str {
     match why {
-        Ignored::PastThePivot => "the order is confirmed: giving it back is a return",
+        Ignored::PastThePivot => "the order is confirmed: create a return to undo it",
         Ignored::AlreadyFinal => "it has ended already",
         Ignored::AlreadyReleasing => "its stock is being given back already",
         Ignored::LateOutcome | Ignored::LeftAlone | Ignored::NotApplicable => {
-            "this action does not apply to the state that it is in"
+            "the saga's state does not allow this action"
         }
     }
 }

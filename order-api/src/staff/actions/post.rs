@@ -106,7 +106,7 @@ pub(crate) async fn perform(
         Done::Moved { saga } => {
             let title = "the saga has moved on since you looked";
             Err(Problem::new(StatusCode::PRECONDITION_FAILED, "version-mismatch", title)
-                .with_detail("look at it as it is now, and decide again")
+                .with_detail("read the current state and decide again")
                 .with_header(header::ETAG, etag(saga.version))
                 .with_member("saga", SagaAnswer::from(*saga)))
         }

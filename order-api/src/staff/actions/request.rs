@@ -18,7 +18,7 @@ pub(crate) struct ActionRequest {
     pub(crate) reason: String,
     /// What is true, for `resolve`.
     pub(crate) finding: Option<Finding>,
-    /// How that is known, for `resolve`.
+    /// How you know it, for `resolve`.
     pub(crate) evidence: Option<String>,
     #[serde(default)]
     pub(crate) dry_run: bool,
@@ -85,7 +85,7 @@ pub(crate) fn expected_version(headers: &HeaderMap, kind: Kind) -> Result<Expect
 }
 
 fn required() -> Problem {
-    let title = "which version of the saga is meant?";
+    let title = "If-Match is required";
     Problem::new(StatusCode::PRECONDITION_REQUIRED, "precondition-required", title)
         .with_detail("send If-Match with the ETag of the saga that you looked at")
 }

@@ -191,7 +191,7 @@ fn missing(pointer: &str, detail: &str) -> Problem {
 fn has_moved(count: usize, expected: usize) -> Problem {
     let title = "the list has changed since it was seen";
     Problem::new(StatusCode::CONFLICT, "selection-moved", title)
-        .with_detail("nothing was done; look at the list again")
+        .with_detail("nothing was done; reload the list")
         .with_member("count", count)
         .with_member("expected_count", expected)
 }

@@ -1,4 +1,4 @@
-//! What went wrong alike: sagas off the happy path by state and reason.
+//! Problems, grouped: sagas off the happy path by state and reason.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;

@@ -19,7 +19,7 @@ async fn a_conflict_is_told_beside_its_button_and_nothing_needs_scripts() {
     browser.click("form.wide button[type=submit]").await;
     browser.sees(".verdict", "queued").await;
     browser.click(".again button").await;
-    browser.sees(".verdict", "Nothing was taken a second time").await;
+    browser.sees(".verdict", "No stock was reserved a second time").await;
     browser.click(".verdict a").await;
     let path = browser.path().await;
     let id = path.rsplit('/').next().expect("a path has an end").to_owned();

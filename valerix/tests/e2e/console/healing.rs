@@ -23,7 +23,7 @@ async fn the_warehouse_blinks_health_turns_red_and_every_order_heals() {
 
     act.go("/console/chaos").await;
     act.click("button[value=extreme]").await;
-    act.sees(".notice", "The gremlin is in the warehouse").await;
+    act.sees(".notice", "Fault injection is on").await;
     watch.go("/console/health").await;
 
     act.go("/console/new").await;
@@ -35,16 +35,16 @@ async fn the_warehouse_blinks_health_turns_red_and_every_order_heals() {
     let queued = "/api/sagas?state=queued&limit=1";
     until(async || system.orders.json(queued).await["items"] != json!([])).await;
     watch.go("/console/health").await;
-    watch.sees("[data-live=breaker]", "calls are held back").await;
+    watch.sees("[data-live=breaker]", "calls are paused").await;
 
     watch.go("/console/chaos").await;
     watch.sees("[data-live=since]", "Accepted").await;
     watch.click("button[value=off]").await;
-    watch.sees(".notice", "The gremlin is gone").await;
+    watch.sees(".notice", "Fault injection is off").await;
     let all = format!("confirmed {ORDERS}");
     let healed = act.sees_within(HEALED_MAX, "[data-live=run]", &all).await;
     eprintln!("red after {red:?}; all confirmed, live, {healed:?} after the gremlin had gone");
-    watch.sees("[data-live=since]", "no order has been confirmed twice").await;
+    watch.sees("[data-live=since]", "no order was confirmed twice").await;
 
     act.click(".squares a").await;
     act.sees(".verdict", "exactly once").await;

@@ -25,7 +25,7 @@ async fn an_order_is_placed_found_and_cancelled_with_the_keyboard_alone() {
     browser.sees("h1", "Orders").await;
     browser.press("j").await;
     browser.press(Key::Enter.value().to_string()).await;
-    browser.sees(".verdict", "Stock has NOT been taken yet").await;
+    browser.sees(".verdict", "No stock is reserved yet").await;
     browser.tab_to("#reason-cancel").await;
     browser.press("the customer called").await;
     browser.press(Key::Enter.value().to_string()).await;

@@ -33,13 +33,13 @@ async fn a_group_is_retried_exactly_as_it_was_seen() {
     browser.type_into("#reason", "the item exists now").await;
     browser.click("form.wide button").await;
     browser.sees(".verdict", "Done.").await;
-    browser.sees(".verdict", "3 carried out").await;
+    browser.sees(".verdict", "3 done").await;
     browser.sees("[data-live=items] tr:nth-child(3)", "confirmed").await;
     assert_eq!(system.inventory.available("not-there-yet").await, 97);
 
     browser.go("/console/audit").await;
     browser.sees("[data-live=audit]", "the item exists now").await;
     browser.go("/console").await;
-    browser.sees("[data-live=groups]", "item that inventory does not know").await;
+    browser.sees("[data-live=groups]", "names an unknown item").await;
     browser.close().await;
 }

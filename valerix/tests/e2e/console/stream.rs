@@ -10,7 +10,7 @@ async fn a_lost_stream_is_said_and_found_again() {
     let mut process = system.start();
     let browser = Browser::open(&system.orders).await;
     browser.go("/console").await;
-    browser.sees(".verdict", "All is well").await;
+    browser.sees(".verdict", "Everything is healthy").await;
     assert!(!browser.is_shown("#lost").await);
     process.kill();
     browser.comes_to_be(true, "#lost").await;
