@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use relay_core::breaker::BreakerConfig;
 use relay_core::drain::DrainConfig;
+use relay_core::gate::GateConfig;
 use relay_core::retry_budget::RetryBudgetConfig;
 use schema_pg::retention::Terms;
 
@@ -119,24 +120,18 @@ impl Config {
         Terms::new(self.order_retention_days, rows_max, pause_ms)
     }
 
-    /// The breaker's configuration.
-    pub fn breaker(&self) -> BreakerConfig {
-        let defaults = BreakerConfig::default();
-        BreakerConfig {
-            open_ms: self.breaker_open_ms,
-            open_max_ms: defaults.open_max_ms.max(self.breaker_open_ms),
-            slow_call_ms: self.call_timeout_ms.min(defaults.slow_call_ms),
-            ..defaults
+    /// The gate's configuration: breaker, retry budget and paced drain.
+    pub fn gate(&self) -> GateConfig {
+        let breaker = BreakerConfig::default();
+        GateConfig {
+            breaker: BreakerConfig {
+                open_ms: self.breaker_open_ms,
+                open_max_ms: breaker.open_max_ms.max(self.breaker_open_ms),
+                slow_call_ms: self.call_timeout_ms.min(breaker.slow_call_ms),
+                ..breaker
+            },
+            retry_budget: RetryBudgetConfig::default(),
+            drain: DrainConfig { rate_per_second: self.drain_rate, ..DrainConfig::default() },
         }
-    }
-
-    /// The retry budget's configuration.
-    pub fn retry_budget(&self) -> RetryBudgetConfig {
-        RetryBudgetConfig::default()
-    }
-
-    /// The paced drain's configuration.
-    pub fn drain(&self) -> DrainConfig {
-        DrainConfig { rate_per_second: self.drain_rate, ..DrainConfig::default() }
     }
 }

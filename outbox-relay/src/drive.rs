@@ -1,13 +1,15 @@
 //! Driving claimed sagas: make the call, let the core decide on the answer, store that, go on.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
+use relay_core::answer::Answer;
+use relay_core::decide::{Call, EventDecision, NothingToDo, event_of, is_retry, on_event};
+use relay_core::outcome::Recorded;
 use saga::stored::SagaUpdate;
 use saga::{Effect, Event, QueueReason, State};
 use schema_pg::known_bad::{self, Flaw};
@@ -15,11 +17,10 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::decide::{Call, OnEvent, event_of, is_retry, on_event};
 use crate::gate::{Gate, GatePermit};
-use crate::inventory::{Answer, Inventory, ReserveCall};
+use crate::inventory::{Inventory, ReserveCall};
 use crate::metrics;
-use crate::record::{Recorded, Recorder};
+use crate::record::Recorder;
 use crate::spans;
 
 /// Everything a batch of calls needs. Cheap to clone.
@@ -103,7 +104,7 @@ impl Driver {
     }
 
     async fn put_off(&self, call: Call, reason: QueueReason, retry_after_ms: Option<u64>) {
-        let event = Event::CallNotExecuted { reason, retry_after_ms, jitter: jitter(&call) };
+        let event = Event::CallNotExecuted { reason, retry_after_ms, jitter: call.jitter() };
         self.store(&call, event, None).await;
     }
 
@@ -222,21 +223,27 @@ impl Driver {
         let action = spans::name(&call.effect);
         metrics::call_ended(action, answered.answer.name(), answered.took.as_secs_f64());
         spans::ended(self.relay, &call, &answered.answer, answered.took);
-        let Some(event) = event_of(&call.effect, &answered.answer, jitter(&call)) else {
+        let Some(event) = event_of(&call.effect, &answered.answer, call.jitter()) else {
             metrics::fenced("inventory");
             return None;
         };
-        if call.loaded.saga.state.doubt().is_in_doubt() && !answered.answer.leaves_doubt() {
+        if call.loaded.saga.state.doubt().is_in_doubt() && !leaves_doubt(&answered.answer) {
             metrics::ambiguity_resolved(answered.answer.name());
         }
         self.store(&call, event, Some(answered.took)).await
     }
 
     async fn store(&self, call: &Call, event: Event, took: Option<Duration>) -> Option<Call> {
-        let OnEvent { moves, next } = on_event(self.relay, call, event)?;
+        let EventDecision { update, next } = match on_event(self.relay, call, event) {
+            Ok(decided) => decided,
+            Err(nothing) => {
+                log_nothing(call, &nothing);
+                return None;
+            }
+        };
         let took_ms = took.map(|took| i32::try_from(took.as_millis()).unwrap_or(i32::MAX));
-        let state = moves.saga.state;
-        match self.recorder.record(SagaUpdate { took_ms, ..moves }).await {
+        let state = update.saga.state;
+        match self.recorder.record(SagaUpdate { took_ms, ..update }).await {
             Recorded::Stored(stored) => {
                 metrics::outcome_stored(call, state, &stored);
                 log_if_parked(call, state);
@@ -245,13 +252,6 @@ impl Driver {
             Recorded::Fenced | Recorded::Dropped => None,
         }
     }
-}
-
-/// Spreads retries: another number for each saga and each of its steps, the same when a run is repeated.
-fn jitter(call: &Call) -> u32 {
-    let mut hasher = DefaultHasher::new();
-    (call.loaded.order_id, call.loaded.version).hash(&mut hasher);
-    (hasher.finish() >> 32) as u32
 }
 
 /// The same one for as long as its outcome is unknown: that is what makes repeating harmless.
@@ -270,9 +270,19 @@ fn log_if_parked(call: &Call, state: State) {
     }
 }
 
-impl Answer {
-    /// Whether the outcome stays unknown.
-    fn leaves_doubt(&self) -> bool {
-        matches!(self, Self::Unknown | Self::NotExecuted { .. } | Self::ContractBroken { .. })
+fn log_nothing(call: &Call, nothing: &NothingToDo) {
+    let (order_id, trace_id) = (call.loaded.order_id, call.trace_id());
+    match nothing {
+        NothingToDo::Ignored(why) => {
+            tracing::debug!(%order_id, trace_id, ?why, "nothing to do");
+        }
+        NothingToDo::Invalid(error) => {
+            tracing::error!(%order_id, trace_id, %error, "a bug in the relay");
+        }
     }
+}
+
+/// Whether the outcome stays unknown.
+fn leaves_doubt(answer: &Answer) -> bool {
+    matches!(answer, Answer::Unknown | Answer::NotExecuted { .. } | Answer::ContractBroken { .. })
 }

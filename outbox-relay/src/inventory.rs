@@ -1,7 +1,6 @@
 //! The client of inventory's reservation contract. It makes calls and says what came of them; it
 //! retries nothing.
 
-pub mod classify;
 mod entry_traces;
 pub mod exchange;
 
@@ -12,15 +11,13 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, Uri, request};
 use http_body_util::Full;
+use relay_core::answer::{self, Answer, NoAnswer, Reservation};
 use saga::stored::Line;
 use schema_pg::failpoint::Site;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 use uuid::Uuid;
-
-pub use classify::Answer;
-pub(crate) use classify::{Reservation, Untold};
 
 use crate::config::{BatchCalls, Config};
 use entry_traces::EntryTraces;
@@ -139,9 +136,9 @@ impl Inventory {
         let within = Duration::from_millis(call.deadline_ms);
         match self.http.call(Site::CallReserve, json(request, &body), within).await {
             Ok(Answered { status, retry_after_ms, body }) => {
-                classify::reserve(id, status, retry_after_ms, &body)
+                answer::reserve(id, status, retry_after_ms, &body)
             }
-            Err(failure) => classify::failed(failure),
+            Err(failure) => answer::failed(failure),
         }
     }
 
@@ -161,16 +158,16 @@ impl Inventory {
         let request = request.body(Full::default()).expect(PARTS_ARE_VALID);
         match self.http.call(Site::CallRelease, request, self.call_timeout).await {
             Ok(Answered { status, retry_after_ms, body }) => {
-                classify::release(reservation_id, status, retry_after_ms, &body)
+                answer::release(reservation_id, status, retry_after_ms, &body)
             }
-            Err(failure) => classify::failed(failure),
+            Err(failure) => answer::failed(failure),
         }
     }
 
     /// What inventory has under this id; `Ok(None)`: nothing.
     ///
     /// It belongs to no saga's trace, and is in none of its own: nobody would look at so many.
-    pub(crate) async fn look_up(&self, id: Uuid) -> Result<Option<Reservation>, Untold> {
+    pub(crate) async fn look_up(&self, id: Uuid) -> Result<Option<Reservation>, NoAnswer> {
         let (trace, span) = (rand::random::<u128>() | 1, rand::random::<u64>() | 1);
         let request = self
             .request(Method::GET, &format!("/api/inventory/reservations/{id}"))
@@ -178,8 +175,8 @@ impl Inventory {
             .body(Full::default())
             .expect(PARTS_ARE_VALID);
         let answered = self.http.read(request, self.call_timeout).await;
-        let answered = answered.map_err(|_| Untold)?;
-        classify::look_up(id, answered.status, &answered.body)
+        let answered = answered.map_err(|_| NoAnswer)?;
+        answer::look_up(id, answered.status, &answered.body)
     }
 
     /// Reserves by one call for all. `each` gets every answer as it comes in; those that never come
@@ -203,14 +200,14 @@ impl Inventory {
         let request = self.request(Method::POST, "/api/inventory/reservations:batch");
         let request = json(request, &BatchBody { entries: &calls });
         let response = self.http.open(Site::CallReserveBatch, request, until).await;
-        let response = response.map_err(|failure| Some(classify::failed(failure)))?;
+        let response = response.map_err(|failure| Some(answer::failed(failure)))?;
         if !response.status().is_success() {
             let Answered { status, retry_after_ms, body } = rest(response, until).await;
-            if classify::is_unknown_call(status, &body) {
+            if answer::is_unknown_call(status, &body) {
                 self.batch_offered.store(false, Ordering::Relaxed);
                 return Err(None);
             }
-            return Err(Some(classify::whole_batch(status, retry_after_ms, &body)));
+            return Err(Some(answer::whole_batch(status, retry_after_ms, &body)));
         }
         self.entry_traces.hear(response.headers());
         let mut stream = response.into_body();
@@ -231,7 +228,7 @@ impl Inventory {
                 let body = line.body.map_or("", RawValue::get).as_bytes();
                 let retry_after_ms = line.retry_after_s.map(|s| s.saturating_mul(1_000));
                 let id = line.reservation_id;
-                each(id, classify::reserve(id, line.status, retry_after_ms, body));
+                each(id, answer::reserve(id, line.status, retry_after_ms, body));
             }
             pending.drain(..done);
             if pending.len() > LINE_BYTES_MAX {

@@ -3,15 +3,13 @@
 //! One order through this crate: [`claim`] locks its message, lets the core decide and stores the
 //! intent; [`drive`] makes the call and lets the core decide on the answer; [`record`] stores that.
 //! It holds no business rule: what an answer means to the saga is `saga::transition`'s matter, what
-//! an answer *is* stands in [`inventory::classify`]. It must never make a call whose intent is not
+//! an answer *is* stands in [`relay_core::answer`]. It must never make a call whose intent is not
 //! stored, and never store anything but under the epoch it claimed with.
 
 pub mod claim;
 pub mod config;
-pub mod decide;
 pub mod drive;
 pub mod gate;
-mod head;
 pub mod in_flight;
 pub mod inventory;
 pub mod membership;
@@ -27,6 +25,6 @@ pub mod work_loop;
 
 pub use config::Config;
 pub use record::Reach;
-pub use relay::Relay;
+pub use relay::{Relay, RelayError};
 pub use router::router;
-pub use work_loop::{RelayError, serve};
+pub use work_loop::serve;

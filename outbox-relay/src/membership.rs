@@ -5,62 +5,17 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use edge::FailureLog;
-use schema_orders::breaker_orders::Heard;
-use schema_orders::outbox;
-use schema_orders::relays::{self, Beat};
+use relay_core::beat_report::{Beat, BeatReport};
+use schema_orders::breaker_orders::OverrideVersion;
+use schema_orders::{outbox, relays};
 use schema_pg::failpoint::Site;
 use schema_pg::{Db, DbError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::Config;
-use crate::head::Head;
+use crate::relay::Relay;
 
 static WAKING: FailureLog = FailureLog::new("the database's clock may have gone back");
-
-/// The newest beat and its number, so that each is acted on once.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Seen {
-    /// Counts up; 0: none yet.
-    pub number: u64,
-    /// What it saw.
-    pub beat: Option<Beat>,
-    /// When.
-    pub at: Option<Instant>,
-}
-
-impl Seen {
-    /// Whether there was nothing to do and nothing held.
-    fn is_idle(&self) -> bool {
-        self.beat
-            .is_some_and(|beat| !beat.fresh_work && !beat.any_held && beat.next_due_ms.is_none())
-    }
-
-    /// Whether the work loop should look: something is due, or a member has fallen silent.
-    pub fn has_work(&self) -> bool {
-        self.beat.is_some_and(|beat| {
-            beat.fresh_work || beat.others_stale || beat.next_due_ms.is_some_and(|due| due <= 0)
-        })
-    }
-
-    /// Whether a saga that waits may be due, as far as the newest beat knows.
-    pub fn may_be_due(&self) -> bool {
-        let Some(Beat { next_due_ms, .. }) = self.beat else { return true };
-        next_due_ms.is_some() && self.next_due().is_none_or(|due| due <= Instant::now())
-    }
-
-    /// Whether any saga is held, as far as the newest beat knows. What is claimed after it is seen by the
-    /// next one.
-    pub fn may_hold(&self) -> bool {
-        self.beat.is_none_or(|beat| beat.any_held)
-    }
-
-    /// When the next saga that waits is due, as far as the newest beat knows.
-    pub fn next_due(&self) -> Option<Instant> {
-        let due_ms = u64::try_from(self.beat?.next_due_ms?).ok()?;
-        self.at?.checked_add(Duration::from_millis(due_ms))
-    }
-}
 
 /// This relay's membership. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -121,16 +76,15 @@ impl Membership {
         Ok(())
     }
 
-    /// Beats until `stop`; what each beat saw goes into `seen`, and staff's orders to `heard`.
+    /// Beats until `stop`; what each beat saw goes into `reports`, and staff's newest override to `apply`.
     pub(crate) async fn keep_beating(
         &self,
-        db: &Db,
-        config: &Config,
-        head: &Head,
-        seen: &watch::Sender<Seen>,
-        mut heard: impl FnMut(Option<Heard>),
+        relay: &Relay,
+        reports: &watch::Sender<BeatReport>,
+        mut apply: impl FnMut(Option<OverrideVersion>),
         stop: &CancellationToken,
     ) {
+        let Relay { db, config, .. } = relay;
         let stale_ms = i64::try_from(config.stale_ms).expect("bounded to a minute");
         let mut connection = db.keep();
         let mut due = Instant::now();
@@ -140,10 +94,10 @@ impl Membership {
         let rejoining = FailureLog::new("cannot join again yet");
         while stop.run_until_cancelled(tokio::time::sleep_until(due.into())).await.is_some() {
             let id = self.id();
-            let is_idle = seen.borrow().is_idle();
+            let is_idle = reports.borrow().is_idle();
             let pause = if is_idle { config.idle_heartbeat() } else { config.heartbeat() };
             due = Instant::now() + pause;
-            let floor = head.floor();
+            let floor = relay.scan_floor().floor();
             let beat = connection.write_one(Site::BeatRelay, move |c| {
                 Box::pin(relays::beat(c, id, stale_ms, floor))
             });
@@ -157,16 +111,14 @@ impl Membership {
                     ),
                     Err(error) => rejoining.failed(error),
                 },
-                Ok((beat, order)) => {
+                Ok((beat, newest)) => {
                     beating.succeeded();
-                    heard(order);
+                    apply(newest);
                     if beat.clock_went_back || is_unsure_of_clock {
                         is_unsure_of_clock = wake_from_the_future(db).await.is_err();
                     }
-                    seen.send_modify(|seen| {
-                        let at = Some(Instant::now());
-                        *seen = Seen { number: seen.number + 1, beat: Some(beat), at };
-                    });
+                    let at_ms = relay.gate.now_ms();
+                    reports.send_modify(|report| *report = report.followed_by(beat, at_ms));
                 }
                 Err(error) => {
                     beating.failed(error);

@@ -5,12 +5,10 @@ use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 use relay_core::breaker::{BreakerState, Change};
+use relay_core::decide::Call;
+use relay_core::gate::GateSnapshot;
 use saga::stored::{SagaUpdate, StoredUpdate};
 use saga::{State, StateName};
-
-use crate::decide::Call;
-use crate::gate::GateSnapshot;
-use crate::reconcile::Kind;
 
 /// Whom the breaker guards.
 const GUARDED: &str = "inventory";
@@ -100,7 +98,6 @@ fn begin_at_zero() {
     for outcome in ["agrees", "differs", "unanswered"] {
         counter!("reconcile_orders_total", "outcome" => outcome).increment(0);
     }
-    drift(&Kind::ALL.map(|kind| (kind, 0)));
     gauge!("reconcile_last_look_timestamp_seconds").set(0.0);
     // A saga never moves to pending: that is where it begins.
     for state in StateName::ALL.into_iter().filter(|state| *state != StateName::Pending) {
@@ -189,8 +186,8 @@ pub(crate) fn ambiguity_resolved(finding: &'static str) {
     counter!("saga_ambiguity_resolved_total", "finding" => finding).increment(1);
 }
 
-pub(crate) fn claimed(rows: usize) {
-    histogram!("relay_claim_rows").record(rows as f64);
+pub(crate) fn claimed(rows: u32) {
+    histogram!("relay_claim_rows").record(f64::from(rows));
 }
 
 /// A saga came from a relay that fell silent.
@@ -209,9 +206,9 @@ pub(crate) fn drain_estimate(seconds: f64) {
 }
 
 /// Drift that is known now.
-pub(crate) fn drift(counts: &[(Kind, usize)]) {
+pub(crate) fn drift(counts: &[(&'static str, usize)]) {
     for (kind, orders) in counts {
-        gauge!("reconcile_drift", "kind" => kind.name()).set(*orders as f64);
+        gauge!("reconcile_drift", "kind" => *kind).set(*orders as f64);
     }
 }
 

@@ -23,7 +23,6 @@ use tokio_util::sync::CancellationToken;
 use crate::membership::Membership;
 use crate::metrics;
 use crate::relay::Relay;
-pub(crate) use compare::Kind;
 use compare::{compare, is_final};
 use findings::Findings;
 use walk::Walk;
@@ -35,6 +34,7 @@ const IDLE_ROUNDS: u32 = 3;
 
 /// Looks until `stop`.
 pub(crate) async fn run(relay: Relay, membership: Membership, stop: CancellationToken) {
+    metrics::drift(&Findings::default().counts());
     let per_s = relay.config.reconcile_per_s;
     if per_s == 0 {
         return;

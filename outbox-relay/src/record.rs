@@ -3,11 +3,11 @@
 //! An outcome is stored under the version and epoch it was decided on, so storing it again after an
 //! unanswered commit is harmless: the second time it is fenced.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use edge::FailureLog;
 use futures_util::future::BoxFuture;
+use relay_core::outcome::{Recorded, answers_a_request, in_order};
 use saga::stored::{SagaUpdate, StoredUpdate};
 use schema_orders::hints::{self, Hints, SETTLED_CHANNEL, Settled};
 use schema_orders::sagas::{load_for_update, store_moves};
@@ -17,7 +17,6 @@ use schema_pg::{
     BatchConfig, BatchError, Batcher, Class, Db, DbConnection, DbError, Lanes, classify,
 };
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::metrics;
 
@@ -30,18 +29,6 @@ const BATCH: BatchConfig = BatchConfig {
 };
 /// First and longest pause before an outcome is stored again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(25), Duration::from_secs(1));
-
-/// What became of an outcome.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recorded {
-    /// Stored.
-    Stored(StoredUpdate),
-    /// The saga had moved on: stop, touch nothing.
-    Fenced,
-    /// Not stored, and the relay is stopping, or the row is refused. Whoever claims the saga next
-    /// replays the call.
-    Dropped,
-}
 
 static STORING: FailureLog = FailureLog::new("outcomes cannot be stored yet");
 
@@ -137,7 +124,7 @@ async fn store(
                         expect_anything(connection, &mut attempt).await?;
                     }
                     let stored = store_moves(connection, &attempt).await?;
-                    let settles = attempt.iter().any(answers_a_request);
+                    let settles = attempt.iter().any(|update| answers_a_request(update.saga.state));
                     if reach == Reach::OtherProcesses
                         && settles
                         && let Err(error) = hints::notify(connection, SETTLED_CHANNEL).await
@@ -152,7 +139,9 @@ async fn store(
         let error = match stored {
             Ok(stored) => {
                 STORING.succeeded();
-                return Ok(in_order(&moves, stored));
+                let recorded = in_order(&moves, stored);
+                count(&moves, &recorded);
+                return Ok(recorded);
             }
             Err(error) => error,
         };
@@ -185,30 +174,12 @@ async fn expect_anything(
     Ok(())
 }
 
-/// Which of the moves were stored. Two of one saga can be in a batch: what this relay decided before it
-/// lost the saga, and what it decided after it got it back. The version tells them apart.
-fn in_order(moves: &[SagaUpdate], stored: Vec<StoredUpdate>) -> Vec<Recorded> {
-    let mut stored: HashMap<(Uuid, i32), StoredUpdate> =
-        stored.into_iter().map(|moved| ((moved.order_id, moved.version), moved)).collect();
-    let becomes = |decided: &SagaUpdate| (decided.order_id, decided.expected_version + 1);
-    metrics::moved(moves.iter().filter(|decided| stored.contains_key(&becomes(decided))));
-    let recorded = moves.iter().map(|decided| {
-        let Some(moved) = stored.remove(&becomes(decided)) else {
-            metrics::fenced("version");
-            return Recorded::Fenced;
-        };
-        Recorded::Stored(moved)
-    });
-    recorded.collect()
-}
-
-/// Whether a request may be waiting for this state (see `schema_orders::sagas::find_settled`).
-fn answers_a_request(decided: &SagaUpdate) -> bool {
-    use saga::{QueueReason, State};
-    match decided.saga.state {
-        State::Confirmed | State::Failed { .. } | State::Cancelled | State::Parked { .. } => true,
-        State::Queued { reason, .. } => reason == QueueReason::BreakerOpen,
-        State::Pending | State::Reserving { .. } | State::Releasing { .. } => false,
+fn count(updates: &[SagaUpdate], recorded: &[Recorded]) {
+    let is_stored = |recorded: &Recorded| matches!(recorded, Recorded::Stored(_));
+    let pairs = updates.iter().zip(recorded);
+    metrics::moved(pairs.filter(|(_, recorded)| is_stored(recorded)).map(|(update, _)| update));
+    for _ in recorded.iter().filter(|recorded| !is_stored(recorded)) {
+        metrics::fenced("version");
     }
 }
 
@@ -217,7 +188,9 @@ fn tell(hints: &Hints, moves: &[SagaUpdate], recorded: &[Recorded]) {
         return;
     }
     let settled = moves.iter().zip(recorded).filter_map(|(decided, recorded)| match recorded {
-        Recorded::Stored(moved) if answers_a_request(decided) => Some(settled_of(decided, moved)),
+        Recorded::Stored(stored) if answers_a_request(decided.saga.state) => {
+            Some(Settled::of(decided, stored))
+        }
         Recorded::Stored(_) | Recorded::Fenced | Recorded::Dropped => None,
     });
     let settled: Vec<Settled> = settled.collect();
@@ -227,26 +200,12 @@ fn tell(hints: &Hints, moves: &[SagaUpdate], recorded: &[Recorded]) {
     }
 }
 
-/// What a waiting request is told of a move.
-pub fn settled_of(decided: &SagaUpdate, moved: &StoredUpdate) -> Settled {
-    let columns = schema_orders::sagas::SagaColumns::from(&decided.saga);
-    Settled {
-        order_id: moved.order_id,
-        state: columns.state,
-        reason: columns.reason,
-        version: moved.version,
-        updated_at: moved.updated_at,
-    }
-}
-
-/// Tells waiting requests of moves that were stored elsewhere than here.
-pub fn tell_stored(hints: &Hints, decided: &[(SagaUpdate, StoredUpdate)]) {
-    let settled = decided.iter().filter(|(m, _)| answers_a_request(m));
-    let settled: Vec<Settled> = settled.map(|(m, moved)| settled_of(m, moved)).collect();
+/// Tells waiting requests of updates that were stored elsewhere than here.
+pub fn tell_stored(hints: &Hints, stored: &[(SagaUpdate, StoredUpdate)]) {
+    let settled = stored.iter().filter(|(update, _)| answers_a_request(update.saga.state));
+    let settled: Vec<Settled> =
+        settled.map(|(update, stored)| Settled::of(update, stored)).collect();
     if !settled.is_empty() && hints.settled.receiver_count() > 0 {
         let _ = hints.settled.send(settled.into());
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,22 +1,32 @@
 //! A relay and what its parts share: configuration, database, gate, inventory, and what it holds.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use schema_orders::breaker_orders::{self, Heard, INVENTORY};
+use relay_core::scan_floor::ScanFloor;
+use schema_orders::breaker_orders::{self, INVENTORY, OverrideVersion};
 use schema_orders::hints::Hints;
 use schema_orders::outbox;
 use schema_pg::{Db, DbError};
 
 use crate::drive::Driver;
 use crate::gate::Gate;
-use crate::head::Head;
 use crate::in_flight::InFlight;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, InventoryUrlError};
 use crate::record::{Reach, Recorder};
 use crate::staff_orders::StaffOrders;
-use crate::work_loop::RelayError;
 use crate::{Config, metrics};
+
+/// Why a relay ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Inventory(#[from] InventoryUrlError),
+    /// The database refused something it never should.
+    #[error("the orders database does not look as it should; run `valerix migrate`")]
+    Database(#[from] DbError),
+}
 
 /// A running relay, for those in its process who look at it.
 #[derive(Clone, Debug)]
@@ -27,7 +37,8 @@ pub struct Relay {
     pub(crate) gate: Arc<Gate>,
     pub(crate) inventory: Arc<Inventory>,
     pub(crate) in_flight: InFlight,
-    pub(crate) head: Head,
+    /// Shared by the loop, which measures, and the heartbeat.
+    pub(crate) scan_floor: Arc<Mutex<ScanFloor>>,
     pub(crate) reach: Reach,
     /// An insert that this relay claimed in got no answer.
     pub(crate) is_unsure: Arc<AtomicBool>,
@@ -38,7 +49,7 @@ impl Relay {
     pub fn new(config: Config, db: Db, hints: Hints, reach: Reach) -> Result<Self, RelayError> {
         metrics::describe();
         let inventory = Arc::new(Inventory::new(&config)?);
-        let gate = Gate::new(&config, rand::random());
+        let gate = Gate::new(&config.gate(), rand::random());
         Ok(Self {
             config: Arc::new(config),
             db,
@@ -46,7 +57,7 @@ impl Relay {
             gate,
             inventory,
             in_flight: InFlight::default(),
-            head: Head::default(),
+            scan_floor: Arc::default(),
             reach,
             is_unsure: Arc::default(),
         })
@@ -65,6 +76,10 @@ impl Relay {
     /// Has the loop look at once.
     pub fn wake(&self) {
         self.hints.work.notify_one();
+    }
+
+    pub(crate) fn scan_floor(&self) -> MutexGuard<'_, ScanFloor> {
+        self.scan_floor.lock().expect("nothing panics under this lock")
     }
 
     pub(crate) fn free_places(&self) -> u32 {
@@ -92,11 +107,11 @@ impl Relay {
     }
 
     /// Before the first call: a breaker that staff has isolated stays so, also in a relay that is new.
-    pub(crate) async fn heed_staff(&self) -> StaffOrders {
+    pub(crate) async fn load_override(&self) -> StaffOrders {
         let mut staff_orders = StaffOrders::new(Arc::clone(&self.gate));
         match self.db.read(|c| Box::pin(breaker_orders::find_order(c, INVENTORY))).await {
             Ok(order) => {
-                staff_orders.heed(order.as_ref().map(Heard::from));
+                staff_orders.apply(order.as_ref().map(OverrideVersion::from));
             }
             Err::<_, DbError>(error) => {
                 tracing::warn!(%error, "the heartbeat will tell what staff wants");

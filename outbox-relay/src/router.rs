@@ -5,8 +5,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use edge::health::{self, HealthReport, Need};
 use edge::{MetricsHandle, Shell, metrics_route};
+use relay_core::gate::GateSnapshot;
 
-use crate::gate::GateSnapshot;
 use crate::metrics;
 use crate::relay::Relay;
 

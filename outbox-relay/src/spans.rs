@@ -7,11 +7,10 @@
 use std::time::Duration;
 
 use edge::{Span, SpanKind, TraceContext};
+use relay_core::answer::Answer;
+use relay_core::decide::Call;
 use saga::Effect;
 use uuid::Uuid;
-
-use crate::decide::Call;
-use crate::inventory::Answer;
 
 const SCOPE: &str = "relay";
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use schema_orders::breaker_orders::Heard;
+use schema_orders::breaker_orders::OverrideVersion;
 
 use crate::gate::Gate;
 
@@ -18,7 +18,7 @@ pub struct StaffOrders {
 
 /// What an order has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heeded {
+pub enum Applied {
     /// Calls may go out again: there is work to look for.
     Closed,
     /// No further calls.
@@ -28,29 +28,29 @@ pub enum Heeded {
 }
 
 impl StaffOrders {
-    /// Nothing has been heard yet.
+    /// Nothing has been applied yet.
     pub fn new(gate: Arc<Gate>) -> Self {
         Self { gate, newest: None }
     }
 
-    /// Carries out what is new.
-    pub fn heed(&mut self, heard: Option<Heard>) -> Heeded {
+    /// Applies what is new.
+    pub fn apply(&mut self, newest: Option<OverrideVersion>) -> Applied {
         let is_first = self.newest.is_none();
-        let Some(Heard { number, isolated }) = heard else {
+        let Some(OverrideVersion { number, isolated }) = newest else {
             self.newest.get_or_insert(0);
-            return Heeded::Nothing;
+            return Applied::Nothing;
         };
         if self.newest.replace(number).is_some_and(|newest| number <= newest) {
-            return Heeded::Nothing;
+            return Applied::Nothing;
         }
         if isolated {
             self.gate.isolate();
-            Heeded::Isolated
+            Applied::Isolated
         } else if is_first {
-            Heeded::Nothing
+            Applied::Nothing
         } else {
             self.gate.close();
-            Heeded::Closed
+            Applied::Closed
         }
     }
 }

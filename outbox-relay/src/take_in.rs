@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
+use relay_core::decide::{Call, ClaimDecision, on_claim};
 use saga::stored::{ClaimedSaga, LoadedSaga, SagaUpdate};
 use saga::{Claim, Saga};
 use schema_orders::handoff::Taken;
 use schema_orders::orders::{Created, NewOrder};
 use tokio_util::task::TaskTracker;
 
-use crate::decide::{Call, Decided, on_claim};
 use crate::in_flight::Held;
 use crate::membership::Membership;
 use crate::metrics;
@@ -76,7 +76,7 @@ impl Awaited {
         if calls.is_empty() {
             return;
         }
-        metrics::claimed(calls.len());
+        metrics::claimed(u32::try_from(calls.len()).unwrap_or(u32::MAX));
         let driver = self.taking.relay.driver(&self.taking.recorder, self.relay);
         self.taking.tasks.spawn(async move {
             driver.drive(calls).await;
@@ -116,10 +116,10 @@ pub fn claim_new(relay: i64, order: &mut NewOrder) -> Option<Call> {
         last_moved_at: at,
         gremlin: order.metadata.as_ref().is_some_and(|data| data["gremlin"] == true),
     };
-    let Decided::Moves { decided, call: Some(call) } = on_claim(relay, claimed) else {
+    let ClaimDecision::Update { update, call: Some(call) } = on_claim(relay, claimed) else {
         return None;
     };
-    order.first_move = Some(decided);
+    order.first_move = Some(update);
     Some(call)
 }
 

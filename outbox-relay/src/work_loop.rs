@@ -8,6 +8,9 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use edge::FailureLog;
+use relay_core::beat_report::BeatReport;
+use relay_core::claims::{ClaimMode, INNOCENT, SUSPECT, Source};
+use relay_core::decide::{Call, given_up};
 use schema_orders::hints::WORK_CHANNEL;
 use schema_orders::listen::listen_for_ever;
 use schema_orders::outbox;
@@ -21,15 +24,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::claim::{Claimed, Fate, Orphans, Source, claim};
-use crate::decide::{Call, given_up};
+use crate::claim::{ClaimRequest, Claimed, claim};
 use crate::drive::Driver;
-use crate::inventory::InventoryUrlError;
-use crate::membership::{Membership, Seen};
+use crate::membership::Membership;
 use crate::reconcile;
 use crate::record::{Reach, Recorder, tell_stored};
-use crate::relay::Relay;
-use crate::staff_orders::Heeded;
+use crate::relay::{Relay, RelayError};
+use crate::staff_orders::Applied;
 use crate::take_in::TakeIn;
 
 /// How far below the newest claimed order the next scan starts: orders are made before they are
@@ -53,17 +54,6 @@ const POLL_MAX: Duration = Duration::from_millis(100);
 static SCAN: FailureLog =
     FailureLog::new("the beginning of the work list cannot be reached just now");
 
-/// Why a relay ended.
-#[derive(Debug, thiserror::Error)]
-pub enum RelayError {
-    /// The configuration is wrong.
-    #[error(transparent)]
-    Inventory(#[from] InventoryUrlError),
-    /// The database refused something it never should.
-    #[error("the orders database does not look as it should; run `valerix migrate`")]
-    Database(#[from] DbError),
-}
-
 /// Runs a relay until `stop`, then hands over.
 pub async fn serve(
     relay: Relay,
@@ -71,24 +61,22 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> Result<(), RelayError> {
     let Some(membership) = Membership::join(&relay.db, url, &stop).await? else { return Ok(()) };
-    let staff_orders = relay.heed_staff().await;
+    let staff_orders = relay.load_override().await;
     // Outcomes are still stored while the loop has stopped and calls in flight come back.
     let abandon = CancellationToken::new();
     let recorder = Recorder::start(&relay.db, relay.hints.clone(), relay.reach, abandon.clone());
-    let (seen, looks) = watch::channel(Seen::default());
+    let (seen, looks) = watch::channel(BeatReport::default());
     let tasks = TaskTracker::new();
     let mut beating = {
         let (relay, membership, abandon) = (relay.clone(), membership.clone(), abandon.clone());
         let mut staff_orders = staff_orders;
         tokio::spawn(async move {
-            let heed = |heard| {
-                if staff_orders.heed(heard) == Heeded::Closed {
+            let apply = |newest| {
+                if staff_orders.apply(newest) == Applied::Closed {
                     relay.wake();
                 }
             };
-            membership
-                .keep_beating(&relay.db, &relay.config, &relay.head, &seen, heed, &abandon)
-                .await;
+            membership.keep_beating(&relay, &seen, apply, &abandon).await;
         })
     };
     let listening = (relay.reach == Reach::OtherProcesses).then(|| {
@@ -143,7 +131,7 @@ struct Work {
     membership: Membership,
     recorder: Recorder,
     tasks: TaskTracker,
-    looks: watch::Receiver<Seen>,
+    looks: watch::Receiver<BeatReport>,
     floor: Uuid,
     full_scan_at: Instant,
     sweep_at: Instant,
@@ -156,7 +144,7 @@ impl Work {
         membership: Membership,
         recorder: Recorder,
         tasks: TaskTracker,
-        looks: watch::Receiver<Seen>,
+        looks: watch::Receiver<BeatReport>,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -213,10 +201,14 @@ impl Work {
         let work = Arc::clone(&self.relay.hints.work);
         let idle = pause >= POLL_MAX;
         loop {
-            let next_due = self.looks.borrow().next_due().filter(|due| *due > Instant::now());
+            let now_ms = self.relay.gate.now_ms();
+            let next_due_ms =
+                self.looks.borrow().next_due_at_ms().filter(|due_ms| *due_ms > now_ms);
+            let next_due =
+                next_due_ms.map(|due_ms| Instant::now() + Duration::from_millis(due_ms - now_ms));
             let sweep_at = self.looks.borrow().may_hold().then_some(self.sweep_at);
             // The heartbeat does not look at all of the list then.
-            let scan_at = self.relay.head.is_far().then_some(self.full_scan_at);
+            let scan_at = self.relay.scan_floor().is_expensive().then_some(self.full_scan_at);
             let wake_at = next_due.into_iter().chain(sweep_at).chain(scan_at).min();
             let woken = async {
                 match wake_at {
@@ -256,14 +248,15 @@ impl Work {
             return self.queue_fresh(free).await;
         }
         let places = free.min(room);
-        let may_be_due = self.looks.borrow().may_be_due() || !self.relay.gate.is_free();
+        let may_be_due =
+            self.looks.borrow().may_be_due(self.relay.gate.now_ms()) || !self.relay.gate.is_free();
         let due = if may_be_due {
             let backlog_places = self.relay.gate.backlog_places(places);
             self.claim_due(backlog_places).await?
         } else {
             0
         };
-        let fresh = self.claim_fresh(places.saturating_sub(due), Fate::Call).await?;
+        let fresh = self.claim_fresh(places.saturating_sub(due), ClaimMode::Dispatch).await?;
         Ok(due > 0 || fresh > 0)
     }
 
@@ -271,30 +264,27 @@ impl Work {
         if places == 0 {
             return Ok(0);
         }
-        let claimed = self.claim(Source::Due, places, Fate::Call).await?;
+        let claimed = self.claim(Source::Due, places, ClaimMode::Dispatch).await?;
         let found = self.start(claimed);
         self.relay.gate.give_back_backlog(places.saturating_sub(found));
         Ok(found)
     }
 
-    async fn claim_fresh(&mut self, places: u32, fate: Fate) -> Result<u32, DbError> {
+    async fn claim_fresh(&mut self, places: u32, mode: ClaimMode) -> Result<u32, DbError> {
         if places == 0 {
             return Ok(0);
         }
         let floor = if Instant::now() >= self.full_scan_at {
             self.look_from_the_beginning().await;
-            self.relay.head.id()
+            self.relay.scan_floor().below_first()
         } else {
             self.floor
         };
-        let claimed = self.claim(Source::Fresh { floor }, places, fate).await?;
-        let moved = claimed.moved.iter().map(|(m, _)| m.order_id);
-        if let Some(newest) = moved.max() {
+        let claimed = self.claim(Source::Fresh { floor }, places, mode).await?;
+        if let Some(newest) = claimed.newest() {
             self.floor = self.floor.max(below(newest));
         }
-        let found = u32::try_from(claimed.locked).unwrap_or(u32::MAX);
-        self.start(claimed);
-        Ok(found)
+        Ok(self.start(claimed))
     }
 
     /// Finds out where the work list begins. It takes a small share of the time at most, however long it takes.
@@ -302,15 +292,16 @@ impl Work {
         let begun = Instant::now();
         let first = self.relay.db.read(|c| Box::pin(outbox::find_first(c))).await;
         let took = begun.elapsed();
-        let head = &self.relay.head;
         match first {
             Ok(first) => {
                 SCAN.succeeded();
-                head.was_at(first, before(self.relay.in_flight.newest(), HEAD_LAG_MS), took);
+                let below_newest = before(self.relay.in_flight.newest(), HEAD_LAG_MS);
+                let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+                self.relay.scan_floor().measured(first, below_newest, took_ms);
             }
             Err::<_, DbError>(error) => {
                 SCAN.failed(error);
-                head.is_out_of_reach();
+                self.relay.scan_floor().measuring_failed();
             }
         }
         self.full_scan_at = Instant::now() + (took * FULL_SCAN_SHARE).max(FULL_SCAN_EVERY);
@@ -319,7 +310,7 @@ impl Work {
     /// While nothing may be called, new orders are queued at once, so that who waits is told.
     async fn queue_fresh(&mut self, places: u32) -> Result<bool, DbError> {
         let retry_after_ms = self.relay.gate.refusal().and_then(|refusal| refusal.retry_in_ms);
-        let found = self.claim_fresh(places, Fate::Queue { retry_after_ms }).await?;
+        let found = self.claim_fresh(places, ClaimMode::Defer { retry_after_ms }).await?;
         Ok(found > 0)
     }
 
@@ -341,21 +332,21 @@ impl Work {
         let limit = self.relay.config.claim_max;
         // With a reason to look, everywhere; without one, where there may be something.
         let has_reason = unsure || others_stale;
-        let floor = if has_reason { Uuid::nil() } else { self.relay.head.floor() };
-        let lost = Source::Lost { in_flight: self.relay.in_flight.clone(), floor };
-        let claimed = self.claim(lost, limit, Fate::Call).await?;
+        let floor = if has_reason { Uuid::nil() } else { self.relay.scan_floor().floor() };
+        let unacknowledged = Source::UnacknowledgedClaims { floor };
+        let claimed = self.claim(unacknowledged, limit, ClaimMode::Dispatch).await?;
         self.start(claimed);
         loop {
-            let source = Source::Orphaned { stale_ms, who: Orphans::Innocent, floor };
-            let claimed = self.claim(source, limit, Fate::Call).await?;
+            let source = Source::FromDeadRelay { stale_ms, crashes: INNOCENT, floor };
+            let claimed = self.claim(source, limit, ClaimMode::Dispatch).await?;
             if self.start(claimed) < limit {
                 break;
             }
         }
         // A saga that has crashed two relays is driven alone and awaited: if it does so again, it
         // takes nobody with it.
-        let suspect = Source::Orphaned { stale_ms, who: Orphans::Suspect, floor };
-        let claimed = self.claim(suspect, 1, Fate::Call).await?;
+        let suspect = Source::FromDeadRelay { stale_ms, crashes: SUSPECT, floor };
+        let claimed = self.claim(suspect, 1, ClaimMode::Dispatch).await?;
         if claimed.locked > 0 {
             self.sweep_at = Instant::now();
             let held = self.relay.in_flight.hold(order_ids(&claimed.calls));
@@ -371,16 +362,16 @@ impl Work {
         Ok(())
     }
 
-    async fn claim(&self, source: Source, limit: u32, fate: Fate) -> Result<Claimed, DbError> {
-        let claimed =
-            claim(&self.lanes, self.membership.id(), source, i64::from(limit), fate).await?;
-        tell_stored(&self.relay.hints, &claimed.moved);
+    async fn claim(&self, source: Source, limit: u32, mode: ClaimMode) -> Result<Claimed, DbError> {
+        let request = ClaimRequest { relay: self.membership.id(), source, limit, mode };
+        let claimed = claim(&self.lanes, &self.relay.in_flight, request).await?;
+        tell_stored(&self.relay.hints, &claimed.stored);
         Ok(claimed)
     }
 
     /// Drives what was claimed, beside everything else. Returns how many there were.
     fn start(&self, claimed: Claimed) -> u32 {
-        let found = u32::try_from(claimed.locked).unwrap_or(u32::MAX);
+        let found = claimed.locked;
         if !claimed.calls.is_empty() {
             let driver = self.driver();
             // Held from here on, so that the next look does not take them for lost.

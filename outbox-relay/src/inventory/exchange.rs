@@ -17,13 +17,12 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use relay_core::answer::Failure;
 use schema_pg::failpoint::{Moment, Site, strike};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout, timeout_at};
 use tower::ServiceExt as _;
 use tower::util::BoxCloneSyncService;
-
-use super::classify::Failure;
 
 /// Longest answer to a single call that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use relay_core::answer::Reservation;
 use saga::StateName;
 use schema_orders::looking_back::TakenOrder;
-
-use crate::inventory::Reservation;
 
 /// How they differ: four of the kinds that `valerix reconcile` knows, in its words. The others cannot be
 /// seen from an order.

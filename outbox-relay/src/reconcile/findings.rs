@@ -59,10 +59,10 @@ impl Findings {
     }
 
     /// What was seen twice, by kind.
-    pub(super) fn counts(&self) -> [(Kind, usize); 4] {
+    pub(super) fn counts(&self) -> [(&'static str, usize); 4] {
         Kind::ALL.map(|kind| {
             let confirmed = self.by_order.values().filter(|finding| finding.is_confirmed);
-            (kind, confirmed.filter(|finding| finding.kind == kind).count())
+            (kind.name(), confirmed.filter(|finding| finding.kind == kind).count())
         })
     }
 }

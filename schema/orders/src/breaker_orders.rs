@@ -21,9 +21,9 @@ pub struct BreakerOrder {
     pub at: DateTime<Utc>,
 }
 
-/// The part of an order that a relay carries out.
+/// The part of an override that a relay applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heard {
+pub struct OverrideVersion {
     /// Its number.
     pub number: i64,
     /// Isolated, or closed and left to itself.
@@ -69,8 +69,8 @@ pub async fn find_order(
     .await
 }
 
-impl From<&BreakerOrder> for Heard {
-    fn from(order: &BreakerOrder) -> Heard {
-        Heard { number: order.number, isolated: order.isolated }
+impl From<&BreakerOrder> for OverrideVersion {
+    fn from(order: &BreakerOrder) -> OverrideVersion {
+        OverrideVersion { number: order.number, isolated: order.isolated }
     }
 }

@@ -4,10 +4,11 @@
 //! says as little as an old one: the server's clock has gone back since.
 
 use chrono::{DateTime, Utc};
+use relay_core::beat_report::Beat;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::breaker_orders::{Heard, INVENTORY};
+use crate::breaker_orders::{INVENTORY, OverrideVersion};
 
 /// Registers a member and returns its id.
 pub async fn join(
@@ -20,24 +21,6 @@ pub async fn join(
         .await
 }
 
-/// What a heartbeat found out.
-#[expect(clippy::struct_excessive_bools, reason = "each is a column of one answer")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Beat {
-    /// The member is still on the list. False: it was taken for dead and removed; it joins again.
-    pub member: bool,
-    /// The server's clock is behind what it was at the last heartbeat.
-    pub clock_went_back: bool,
-    /// Another member's heartbeat is stale.
-    pub others_stale: bool,
-    /// A message waits that nobody has claimed, and that is due at once.
-    pub fresh_work: bool,
-    /// Somebody holds a saga: only then can one be lost or orphaned.
-    pub any_held: bool,
-    /// Milliseconds until the next waiting message is due; negative: overdue.
-    pub next_due_ms: Option<i64>,
-}
-
 /// Renews the heartbeat and looks at the others', at the work list and at staff's newest order for the
 /// breaker: the one statement of an idle relay. Of the work list it sees what is above `floor`, and what waits.
 pub async fn beat(
@@ -45,7 +28,7 @@ pub async fn beat(
     relay: i64,
     stale_ms: i64,
     floor: Uuid,
-) -> sqlx::Result<(Beat, Option<Heard>)> {
+) -> sqlx::Result<(Beat, Option<OverrideVersion>)> {
     let row = sqlx::query!(
         r#"
         with beat as (
@@ -86,8 +69,8 @@ pub async fn beat(
     )
     .fetch_one(connection)
     .await?;
-    let heard = row.number.zip(row.isolated);
-    let heard = heard.map(|(number, isolated)| Heard { number, isolated });
+    let newest = row.number.zip(row.isolated);
+    let newest = newest.map(|(number, isolated)| OverrideVersion { number, isolated });
     let beat = Beat {
         member: row.member,
         clock_went_back: row.clock_went_back,
@@ -96,7 +79,7 @@ pub async fn beat(
         any_held: row.any_held,
         next_due_ms: row.next_due_ms,
     };
-    Ok((beat, heard))
+    Ok((beat, newest))
 }
 
 /// Takes a member that stops gracefully off the list.

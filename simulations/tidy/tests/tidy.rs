@@ -22,7 +22,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("edge", &[]),
     ("schema/embedded", &[]),
     ("schema/pg", &["schema-embedded"]),
-    ("schema/orders", &["saga", "schema-pg"]),
+    ("schema/orders", &["relay-core", "saga", "schema-pg"]),
     ("schema/inventory", &["schema-pg"]),
     ("timeline", &["saga", "schema-orders"]),
     ("order-api", &["edge", "saga", "schema-orders", "schema-pg", "timeline"]),
@@ -84,11 +84,10 @@ const TOP_LEVEL: [&str; 13] = [
 ];
 
 /// Crates with circles that are still to be cut, and how many files are in them.
-const IN_CIRCLES: [(&str, usize); 5] = [
+const IN_CIRCLES: [(&str, usize); 4] = [
     ("schema/embedded/src/lib.rs", 2),
     ("schema/orders/src/lib.rs", 4),
     ("order-api/src/lib.rs", 54),
-    ("outbox-relay/src/lib.rs", 11),
     // Tier 1's actors, each of which acts on the others: they belong into the folder of their world.
     ("simulations/worlds/src/lib.rs", 12),
 ];
@@ -126,7 +125,7 @@ fn every_crate_is_listed_where_crates_are_listed() {
 
 #[test]
 fn what_is_pure_does_no_io() {
-    let allowed = ["chrono", "serde", "thiserror", "uuid"];
+    let allowed = ["chrono", "serde", "serde_json", "thiserror", "uuid"];
     let io = [
         "async fn",
         "std::env",

@@ -7,7 +7,7 @@ use super::relay;
 use super::trace::Happened;
 use super::wire::{Raw, RequestId, Travels};
 use super::world::{World, order_of};
-use outbox_relay::inventory::Answer as Heard;
+use relay_core::answer::Answer as Heard;
 use schema_inventory::{Answer, Command};
 use uuid::Uuid;
 

@@ -10,10 +10,10 @@ mod take_in;
 
 use super::gate::Gate;
 use super::wire::RequestId;
-use outbox_relay::decide::Call;
+use relay_core::beat_report::Beat;
 use relay_core::breaker::Permit;
+use relay_core::decide::Call;
 use saga::stored::SagaUpdate;
-use schema_orders::relays::Beat;
 use std::collections::{BTreeMap, VecDeque};
 use uuid::Uuid;
 
@@ -102,7 +102,7 @@ pub(super) enum SlotStage {
 #[derive(Debug, Clone)]
 pub(super) struct Outcome {
     pub(super) slot: u32,
-    pub(super) moves: SagaUpdate,
+    pub(super) update: SagaUpdate,
     pub(super) next: Option<Call>,
 }
 

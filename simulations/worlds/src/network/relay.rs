@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use clap::Parser;
 use http::Uri;
-use outbox_relay::claim::{Fate, Orphans, Source};
-use outbox_relay::decide::{Call, Decided, on_claim, on_event};
 use outbox_relay::drive::Driver;
 use outbox_relay::gate::Gate;
 use outbox_relay::in_flight::InFlight;
 use outbox_relay::inventory::Inventory;
 use outbox_relay::inventory::exchange::{Connector, Wire};
-use outbox_relay::record::{Recorded, Recorder};
+use outbox_relay::record::Recorder;
+use relay_core::claims::{ClaimMode, Claims, INNOCENT, SUSPECT, Source, plan_claims};
+use relay_core::decide::Call;
+use relay_core::outcome::{Recorded, in_order};
 use saga::stored::SagaUpdate;
-use saga::{Event, QueueReason};
 use tokio::time::{Instant, sleep};
 use tower::service_fn;
 use turmoil::net::TcpStream;
@@ -71,7 +71,7 @@ impl Relay {
         };
         let mut life = Life {
             member: self.join().await,
-            gate: Gate::new(&config, self.seed),
+            gate: Gate::new(&config.gate(), self.seed),
             inventory: Arc::new(Inventory::over(turmoil_tcp(), &config)?),
             recorder: self.recorder(),
             in_flight: InFlight::default(),
@@ -106,14 +106,7 @@ impl Relay {
                 Err(Unanswered) => sleep(PAUSE).await,
             }
         };
-        let becomes = |one: &SagaUpdate| (one.order_id, one.expected_version + 1);
-        let find =
-            |one: &SagaUpdate| stored.iter().find(|m| (m.order_id, m.version) == becomes(one));
-        let recorded = moves.iter().map(|one| match find(one) {
-            Some(moved) => Recorded::Stored(moved.clone()),
-            None => Recorded::Fenced,
-        });
-        recorded.collect()
+        in_order(moves, stored)
     }
 }
 
@@ -127,11 +120,11 @@ impl Life {
             }
             if Instant::now() >= sweep_at {
                 sweep_at = Instant::now() + SWEEP_EVERY;
-                self.take(Source::Lost { in_flight: self.in_flight.clone(), floor: Uuid::nil() })
-                    .await;
+                self.take(Source::UnacknowledgedClaims { floor: Uuid::nil() }).await;
             }
-            for who in [Orphans::Innocent, Orphans::Suspect] {
-                self.take(Source::Orphaned { stale_ms: STALE_MS, who, floor: Uuid::nil() }).await;
+            for crashes in [INNOCENT, SUSPECT] {
+                let floor = Uuid::nil();
+                self.take(Source::FromDeadRelay { stale_ms: STALE_MS, crashes, floor }).await;
             }
             self.take(Source::Due).await;
             self.take(Source::Fresh { floor: Uuid::nil() }).await;
@@ -155,16 +148,16 @@ impl Life {
     /// Claims from a source, and drives what that brought, beside everything else.
     async fn take(&self, source: Source) {
         self.gate.log_changes();
-        let fate = match self.gate.room() {
-            0 => Fate::Queue { retry_after_ms: None },
-            _ => Fate::Call,
+        let mode = match self.gate.room() {
+            0 => ClaimMode::Defer { retry_after_ms: None },
+            _ => ClaimMode::Dispatch,
         };
         let limit = self.gate.room().clamp(1, CLAIM_MAX) as usize;
         let member = self.member;
-        let claimed = self
-            .relay
-            .database
-            .transact(&self.relay.name, |store| claim(store, member, &source, limit, fate));
+        let claimed = self.relay.database.transact(&self.relay.name, |store| {
+            let locked = store.lock(member, |id| self.in_flight.contains(id), &source, limit);
+            store_claims(store, plan_claims(member, locked, mode))
+        });
         let Ok(calls) = claimed.await else { return };
         if calls.is_empty() {
             return;
@@ -185,31 +178,15 @@ impl Life {
 }
 
 /// `outbox_relay::claim` over the tables in memory.
-fn claim(store: &mut Store, relay: i64, source: &Source, limit: usize, fate: Fate) -> Vec<Call> {
-    let locked = store.lock(relay, source, limit);
-    let (mut moves, mut calls) = (Vec::new(), Vec::new());
-    for claimed in locked {
-        match on_claim(relay, claimed) {
-            Decided::Moves { decided, call } => {
-                moves.push(decided);
-                calls.extend(call);
-            }
-            Decided::Stray(order_id) => drop(store.outbox.remove(&order_id)),
-        }
+fn store_claims(store: &mut Store, claims: Claims) -> Vec<Call> {
+    let Claims { updates, mut calls, obsolete, deferred } = claims;
+    for order_id in &obsolete {
+        store.outbox.remove(order_id);
     }
-    let stored = store.store_moves(&moves);
-    calls.retain(|call| stored.iter().any(|moved| moved.order_id == call.loaded.order_id));
-    let Fate::Queue { retry_after_ms } = fate else { return calls };
-    let refused: Vec<SagaUpdate> = calls
-        .iter()
-        .filter_map(|call| {
-            let reason = QueueReason::BreakerOpen;
-            let event = Event::CallNotExecuted { reason, retry_after_ms, jitter: 0 };
-            Some(on_event(relay, call, event)?.moves)
-        })
-        .collect();
-    store.store_moves(&refused);
-    Vec::new()
+    let stored = store.store_moves(&updates);
+    calls.retain(|call| stored.iter().any(|one| one.order_id == call.loaded.order_id));
+    store.store_moves(&deferred);
+    calls
 }
 
 /// Connections over the simulated network.

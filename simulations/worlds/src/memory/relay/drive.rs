@@ -12,9 +12,9 @@ use crate::memory::queue::{Event as Agenda, Step};
 use crate::memory::trace::Happened;
 use crate::memory::wire::{Entry, Raw, Request, RequestId, Travels};
 use crate::memory::world::{World, order_of};
-use outbox_relay::decide::{Call, event_of, is_retry, on_event};
-use outbox_relay::inventory::{Answer, classify};
-use saga::{Effect, Event, InvalidTransition, QueueReason, plan, transition};
+use relay_core::answer::{self, Answer};
+use relay_core::decide::{Call, NothingToDo, event_of, is_retry, on_event};
+use saga::{Effect, Event, QueueReason};
 use schema_inventory::{Command, Line, Reserve};
 
 /// Begins with what one claim brought: reservations together, where that is offered.
@@ -29,7 +29,7 @@ pub(crate) fn drive(world: &mut World, index: u16, group: u32) {
         .collect();
     let reserving: Vec<u32> = slots.iter().filter(|slot| slot.1).map(|slot| slot.0).collect();
     let first_tries = slots.iter().filter(|slot| slot.1 && !slot.2).count();
-    memory.gate.record_first_tries(first_tries as u32);
+    memory.gate.state.record_first_tries(first_tries as u32);
     if reserving.len() > 1 && batches {
         call_together(world, index, &reserving);
     } else {
@@ -67,9 +67,9 @@ pub(crate) fn hear(world: &mut World, index: u16, letter: u32) {
     let answer = if by_order && *status == 200 {
         Answer::Done
     } else if reserves(&slot.call) {
-        classify::reserve(id, *status, *retry_after_ms, body.as_bytes())
+        answer::reserve(id, *status, *retry_after_ms, body.as_bytes())
     } else {
-        classify::release(id, *status, *retry_after_ms, body.as_bytes())
+        answer::release(id, *status, *retry_after_ms, body.as_bytes())
     };
     let how = Finish { counted: Counted::Yes, looked: letter.looked };
     finish(world, index, name, &answer, how);
@@ -79,14 +79,14 @@ pub(crate) fn hear(world: &mut World, index: u16, letter: u32) {
 fn hear_whole(world: &mut World, index: u16, letter: &Letter) {
     let Raw { status, retry_after_ms, body } = &letter.raw;
     let is_success = (200..300).contains(status);
-    if !is_success && classify::is_unknown_call(*status, body.as_bytes()) {
+    if !is_success && answer::is_unknown_call(*status, body.as_bytes()) {
         return call_alone(world, index, letter.request);
     }
     let answer = if is_success {
         // A success without a single line for any of its calls.
         Answer::Unknown
     } else {
-        classify::whole_batch(*status, *retry_after_ms, body.as_bytes())
+        answer::whole_batch(*status, *retry_after_ms, body.as_bytes())
     };
     end_request(world, index, letter.request, &answer);
 }
@@ -301,14 +301,14 @@ fn decide(world: &mut World, index: u16, name: u32, event: Event) {
     slot.stage = SlotStage::Ended;
     let member = memory.groups[&slot.group].member;
     let (decided, order_id) = (on_event(member, &slot.call, event), slot.call.loaded.order_id);
-    let impossible: Result<_, InvalidTransition> =
-        transition(&plan::ORDER, &slot.call.loaded.saga, &event);
-    if impossible.is_err() {
-        world.breaks(Invariant::NothingImpossible, Some(order_id));
-    }
     match decided {
-        Some(decided) => put_outcome(world, index, name, decided),
-        None => end_slot(world, index, name),
+        Ok(decided) => put_outcome(world, index, name, decided),
+        Err(nothing) => {
+            if matches!(nothing, NothingToDo::Invalid(_)) {
+                world.breaks(Invariant::NothingImpossible, Some(order_id));
+            }
+            end_slot(world, index, name);
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::memory::known_bad::KnownBad;
 use crate::memory::world::World;
-use outbox_relay::decide::Decided;
+use relay_core::claims::Claims;
+use relay_core::decide::Call;
 use saga::stored::{ClaimedSaga, LoadedSaga, OutboxChange, SagaUpdate};
 use saga::{
     Effect, Event, FailReason, QueueReason, Rejection, ReleaseCause, State, Transition, plan,
@@ -10,30 +11,58 @@ use saga::{
 };
 use uuid::Uuid;
 
-/// What a planted flaw makes of a claim.
-pub(super) fn flawed_claim(
+/// What a planted flaw makes of what is claimed. `locked` is each saga as it was, with a fresh id for it.
+pub(super) fn flaw_claims(
     known_bad: Option<KnownBad>,
-    decided: Decided,
+    claims: &mut Claims,
+    locked: &[(ClaimedSaga, Uuid)],
+) {
+    if known_bad.is_none() {
+        return;
+    }
+    for update in &mut claims.updates {
+        let of_update = |saga: &&(ClaimedSaga, Uuid)| saga.0.loaded.order_id == update.order_id;
+        let Some((was, fresh_id)) = locked.iter().find(of_update) else { continue };
+        let of_saga = |call: &Call| call.loaded.order_id == update.order_id;
+        let at = claims.calls.iter().position(of_saga);
+        let call = at.map(|at| &mut claims.calls[at]);
+        if flaw_claim(known_bad, update, call, was, *fresh_id) == Keeps::NoCall
+            && let Some(at) = at
+        {
+            claims.calls.remove(at);
+        }
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Keeps {
+    Call,
+    NoCall,
+}
+
+fn flaw_claim(
+    known_bad: Option<KnownBad>,
+    decided: &mut SagaUpdate,
+    call: Option<&mut Call>,
     was: &ClaimedSaga,
     fresh_id: Uuid,
-) -> Decided {
-    let Decided::Moves { mut decided, mut call } = decided else { return decided };
+) -> Keeps {
     match known_bad {
         Some(KnownBad::ClaimKeepsEpoch) if was.loaded.epoch > 0 => {
             decided.epoch = was.loaded.epoch;
-            if let Some(call) = &mut call {
+            if let Some(call) = call {
                 call.loaded.epoch = was.loaded.epoch;
             }
         }
         Some(KnownBad::PoisonNotCounted) => {
             decided.saga.crashes = 0;
-            if let Some(call) = &mut call {
+            if let Some(call) = call {
                 call.loaded.saga.crashes = 0;
             }
         }
         Some(KnownBad::NewReservationIdPerAttempt) => {
             let again = was.loaded.saga.attempt > 0;
-            if let Some(call) = &mut call
+            if let Some(call) = call
                 && let Effect::ReserveStock { reservation_id } = &mut call.effect
                 && again
             {
@@ -51,12 +80,12 @@ pub(super) fn flawed_claim(
             if turned && decided.saga.state == deadline {
                 decided.saga.state = State::Failed { reason: FailReason::DeadlinePassed };
                 decided.outbox = OutboxChange::Remove;
-                call = None;
+                return Keeps::NoCall;
             }
         }
         _ => {}
     }
-    Decided::Moves { decided, call }
+    Keeps::Call
 }
 
 /// What a planted flaw takes an event for.

@@ -9,9 +9,8 @@ use crate::memory::queue::{Event, Stage, Step};
 use crate::memory::store::Store;
 use crate::memory::trace::Happened;
 use crate::memory::world::World;
-use outbox_relay::claim::Source as From;
-use outbox_relay::decide::given_up;
-use outbox_relay::in_flight::InFlight;
+use relay_core::claims::Source as From;
+use relay_core::decide::given_up;
 use saga::StateName;
 use saga::stored::SagaUpdate;
 use uuid::Uuid;
@@ -104,7 +103,8 @@ pub(crate) fn hand_over(world: &mut World, index: u16) {
     let is_flawed = world.is(KnownBad::HandOverIsCertain);
     let held = world.store.lock(
         member,
-        &From::Lost { in_flight: InFlight::default(), floor: Uuid::nil() },
+        |_| false,
+        &From::UnacknowledgedClaims { floor: Uuid::nil() },
         usize::MAX,
     );
     let orders: Vec<Uuid> = held.iter().map(|claimed| claimed.loaded.order_id).collect();

@@ -1,6 +1,6 @@
 //! Looking for work: `Work::look` of the product, one transaction at a time.
 
-use super::flaws::flawed_claim;
+use super::flaws::flaw_claims;
 use super::life::{BEGIN, STALE_MS};
 use super::{Group, Memory, Slot, SlotStage};
 use crate::memory::dice::{Source, Use};
@@ -10,10 +10,10 @@ use crate::memory::queue::{Stage, Step};
 use crate::memory::store::StepRow;
 use crate::memory::trace::Happened;
 use crate::memory::world::{Unanswered, World, order_of};
-use outbox_relay::claim::{Fate, Orphans, Source as From};
-use outbox_relay::decide::{Call, Decided, on_claim, on_event};
-use saga::stored::SagaUpdate;
-use saga::{Claim, Event, QueueReason};
+use relay_core::claims::{ClaimMode, INNOCENT, SUSPECT, Source as From, plan_claims};
+use relay_core::decide::Call;
+use saga::stored::ClaimedSaga;
+use saga::{Claim, Event};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -57,18 +57,17 @@ pub(crate) fn look(world: &mut World, index: u16, stage: Stage) {
     let next = match stage {
         Stage::Begin => Ok(begin(world, index)),
         Stage::Lost => {
-            let in_flight = memory(world, index).in_flight.keys().copied().collect();
             let limit = world.setting.claim_max;
             if world.is(KnownBad::UnknownClaimForgotten) {
                 Ok(Stage::Orphans)
             } else {
-                take(world, index, &From::Lost { in_flight, floor: Uuid::nil() }, limit)
+                take(world, index, &From::UnacknowledgedClaims { floor: Uuid::nil() }, limit)
                     .map(|_| Stage::Orphans)
             }
         }
         Stage::Orphans => {
             let source =
-                From::Orphaned { stale_ms: STALE_MS, who: Orphans::Innocent, floor: Uuid::nil() };
+                From::FromDeadRelay { stale_ms: STALE_MS, crashes: INNOCENT, floor: Uuid::nil() };
             let limit = world.setting.claim_max;
             take(world, index, &source, limit)
                 .map(|found| if found < limit { Stage::Suspects } else { Stage::Orphans })
@@ -76,12 +75,12 @@ pub(crate) fn look(world: &mut World, index: u16, stage: Stage) {
         Stage::Suspects => suspects(world, index),
         Stage::RemoveStale => remove_stale(world, index),
         Stage::Due => due(world, index),
-        Stage::Fresh => fresh(world, index, Fate::Call),
+        Stage::Fresh => fresh(world, index, ClaimMode::Dispatch),
         Stage::Queue => {
             let now_ms = world.now_ms;
-            let refusal = memory(world, index).gate.refusal(now_ms);
+            let refusal = memory(world, index).gate.state.refusal(now_ms);
             let retry_after_ms = refusal.and_then(|refusal| refusal.retry_in_ms);
-            fresh(world, index, Fate::Queue { retry_after_ms })
+            fresh(world, index, ClaimMode::Defer { retry_after_ms })
         }
         Stage::End => return end(world, index),
     };
@@ -164,14 +163,14 @@ fn work(world: &mut World, index: u16) -> Stage {
     let may_be_due = beat.is_none_or(|due_ms| due_ms.is_some_and(|due| due_at_ms(due) <= now_ms));
     match room {
         0 => Stage::Queue,
-        _ if may_be_due || !memory.gate.is_free(now_ms) => Stage::Due,
+        _ if may_be_due || !memory.gate.state.is_free(now_ms) => Stage::Due,
         _ => Stage::Fresh,
     }
 }
 
 fn suspects(world: &mut World, index: u16) -> Result<Stage, Unanswered> {
-    let source = From::Orphaned { stale_ms: STALE_MS, who: Orphans::Suspect, floor: Uuid::nil() };
-    let claimed = claim(world, index, &source, 1, Fate::Call)?;
+    let source = From::FromDeadRelay { stale_ms: STALE_MS, crashes: SUSPECT, floor: Uuid::nil() };
+    let claimed = claim(world, index, &source, 1, ClaimMode::Dispatch)?;
     if claimed.locked > 0 {
         let now_ms = world.now_ms;
         memory(world, index).looks.sweep_at_ms = now_ms;
@@ -194,14 +193,14 @@ fn due(world: &mut World, index: u16) -> Result<Stage, Unanswered> {
     if backlog > 0 {
         let found = take(world, index, &From::Due, backlog as usize)? as u32;
         let memory = memory(world, index);
-        memory.gate.give_back_backlog(backlog.saturating_sub(found));
+        memory.gate.state.give_back_backlog(backlog.saturating_sub(found));
         memory.looks.found |= found > 0;
         memory.looks.fresh_places = places.saturating_sub(found);
     }
     Ok(Stage::Fresh)
 }
 
-fn fresh(world: &mut World, index: u16, fate: Fate) -> Result<Stage, Unanswered> {
+fn fresh(world: &mut World, index: u16, mode: ClaimMode) -> Result<Stage, Unanswered> {
     let now_ms = world.now_ms;
     let by_cursor = world.is(KnownBad::OutboxReadByCursor);
     let looks = &mut memory(world, index).looks;
@@ -211,7 +210,7 @@ fn fresh(world: &mut World, index: u16, fate: Fate) -> Result<Stage, Unanswered>
     }
     let full = now_ms >= looks.full_scan_at_ms && !by_cursor;
     let floor = if full { Uuid::nil() } else { looks.floor };
-    let claimed = claim(world, index, &From::Fresh { floor }, places, fate)?;
+    let claimed = claim(world, index, &From::Fresh { floor }, places, mode)?;
     let looks = &mut memory(world, index).looks;
     if full {
         looks.full_scan_at_ms = now_ms + FULL_SCAN_EVERY_MS;
@@ -249,7 +248,7 @@ fn end(world: &mut World, index: u16) {
 
 /// Claims and begins to drive. Returns how many there were.
 fn take(world: &mut World, index: u16, source: &From, limit: usize) -> Result<usize, Unanswered> {
-    let claimed = claim(world, index, source, limit, Fate::Call)?;
+    let claimed = claim(world, index, source, limit, ClaimMode::Dispatch)?;
     let found = claimed.locked;
     begin_claimed(world, index, claimed);
     Ok(found)
@@ -293,49 +292,42 @@ fn claim(
     index: u16,
     source: &From,
     limit: usize,
-    fate: Fate,
+    mode: ClaimMode,
 ) -> Result<Claimed, Unanswered> {
-    let member = memory(world, index).member;
-    let locked = world.store.lock(member, source, limit);
+    let Memory { member, in_flight, .. } = &world.relays[usize::from(index)].memory;
+    let member = *member;
+    let locked = world.store.lock(member, |id| in_flight.contains_key(id), source, limit);
     if locked.is_empty() {
         let empty = || Claimed { calls: vec![], newest: None, locked: 0 };
         return world.transact(Source::Relay(index), Moment::Claim, &[], |_| empty());
     }
     let orders: Vec<Uuid> = locked.iter().map(|saga| saga.loaded.order_id).collect();
-    let jitter = world.dice.jitter(Source::Relay(index));
-    let fresh_ids: Vec<Uuid> = orders.iter().map(|id| world.mint(order_of(*id))).collect();
-    let known_bad = world.known_bad;
-    let relay = Source::Relay(index);
     let epochs: Vec<i64> = locked.iter().map(|saga| saga.loaded.epoch).collect();
-    let claimed = world.transact(relay, Moment::Claim, &orders, |store| {
-        let (mut moves, mut calls) = (Vec::new(), Vec::new());
-        let count = locked.len();
-        for (saga, fresh_id) in locked.into_iter().zip(fresh_ids) {
-            match flawed_claim(known_bad, on_claim(member, saga.clone()), &saga, fresh_id) {
-                Decided::Moves { decided, call } => {
-                    moves.push(decided);
-                    calls.extend(call);
-                }
-                Decided::Stray(order_id) => {
-                    store.outbox.remove(&order_id);
-                }
-            }
+    let count = locked.len();
+    let mut claims = plan_claims(member, locked.iter().cloned(), ClaimMode::Dispatch);
+    let locked: Vec<(ClaimedSaga, Uuid)> = locked
+        .into_iter()
+        .map(|saga| {
+            let fresh_id = world.mint(order_of(saga.loaded.order_id));
+            (saga, fresh_id)
+        })
+        .collect();
+    let known_bad = world.known_bad;
+    flaw_claims(known_bad, &mut claims, &locked);
+    let claimed = world.transact(Source::Relay(index), Moment::Claim, &orders, |store| {
+        for order_id in &claims.obsolete {
+            store.outbox.remove(order_id);
         }
-        let stored = match known_bad {
-            Some(KnownBad::CallBeforeIntent) => moves.iter().map(|m| m.order_id).collect(),
-            _ => store.store_moves(&moves).iter().map(|moved| moved.order_id).collect(),
+        let stored: BTreeSet<Uuid> = match known_bad {
+            Some(KnownBad::CallBeforeIntent) => claims.updates.iter().map(|m| m.order_id).collect(),
+            _ => store.store_moves(&claims.updates).iter().map(|one| one.order_id).collect(),
         };
-        let stored: BTreeSet<Uuid> = stored;
-        calls.retain(|call| stored.contains(&call.loaded.order_id));
-        if let Fate::Queue { retry_after_ms } = fate {
-            let reason = QueueReason::BreakerOpen;
-            let event = Event::CallNotExecuted { reason, retry_after_ms, jitter };
-            let refused = calls.iter().filter_map(|call| on_event(member, call, event));
-            let refused: Vec<SagaUpdate> = refused.map(|decided| decided.moves).collect();
-            store.store_moves(&refused);
-            calls.clear();
+        claims.calls.retain(|call| stored.contains(&call.loaded.order_id));
+        if let ClaimMode::Defer { retry_after_ms } = mode {
+            claims.defer(member, retry_after_ms);
+            store.store_moves(&claims.deferred);
         }
-        Claimed { calls, newest: stored.last().copied(), locked: count }
+        Claimed { calls: claims.calls, newest: stored.last().copied(), locked: count }
     });
     for (order_id, epoch) in orders.into_iter().zip(epochs) {
         note_claim(world, index, order_id, epoch);

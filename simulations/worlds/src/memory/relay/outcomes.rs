@@ -12,10 +12,10 @@ use crate::memory::relay::SlotStage;
 use crate::memory::staff;
 use crate::memory::trace::Happened;
 use crate::memory::world::{World, order_of};
-use outbox_relay::decide::OnEvent;
+use relay_core::decide::EventDecision;
+use relay_core::outcome::{Recorded, in_order};
 use saga::stored::SagaUpdate;
 use saga::{Doubt, QueueReason, State};
-use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// First and longest pause before outcomes are stored again.
@@ -24,21 +24,21 @@ const PAUSE_MS: (u64, u64) = (25, 1_000);
 const OUTCOMES_MAX: usize = 4;
 
 /// Puts a decision where it will be stored from.
-pub(super) fn put_outcome(world: &mut World, index: u16, slot: u32, decided: OnEvent) {
-    let OnEvent { mut moves, next } = decided;
+pub(super) fn put_outcome(world: &mut World, index: u16, slot: u32, decided: EventDecision) {
+    let EventDecision { mut update, next } = decided;
     if world.is(KnownBad::DoubtForgotten)
-        && let State::Queued { reason: QueueReason::BreakerOpen, doubt } = &mut moves.saga.state
+        && let State::Queued { reason: QueueReason::BreakerOpen, doubt } = &mut update.saga.state
     {
         *doubt = Doubt::Certain;
     }
-    memory(world, index).outcomes.push_back(Outcome { slot, moves, next });
+    memory(world, index).outcomes.push_back(Outcome { slot, update, next });
     fill_flushes(world, index);
 }
 
 /// Stores a batch of outcomes: until it is answered, or the relay stops.
 pub(crate) fn store(world: &mut World, index: u16, flush: usize) {
     let outcomes = memory(world, index).flushes[flush].outcomes.clone();
-    let moves: Vec<SagaUpdate> = outcomes.iter().map(|outcome| outcome.moves.clone()).collect();
+    let moves: Vec<SagaUpdate> = outcomes.iter().map(|outcome| outcome.update.clone()).collect();
     let orders: Vec<Uuid> = moves.iter().map(|one| one.order_id).collect();
     let source = Source::Relay(index);
     if world.is(KnownBad::OutcomeInTwoTransactions) {
@@ -49,21 +49,20 @@ pub(crate) fn store(world: &mut World, index: u16, flush: usize) {
     }
     let stored = world.transact(source, Moment::Record, &orders, |store| store.store_moves(&moves));
     let Ok(stored) = stored else { return again_later(world, index, flush) };
-    let stored: BTreeSet<(Uuid, i32)> =
-        stored.into_iter().map(|moved| (moved.order_id, moved.version)).collect();
+    let recorded = in_order(&moves, stored);
     memory(world, index).flushes[flush] = Flush::default();
-    for outcome in outcomes {
-        let order = order_of(outcome.moves.order_id);
-        let becomes = (outcome.moves.order_id, outcome.moves.expected_version + 1);
-        if !stored.contains(&becomes) {
+    for (outcome, recorded) in outcomes.into_iter().zip(recorded) {
+        let order = order_of(outcome.update.order_id);
+        if recorded == Recorded::Fenced {
             world.trace.note(world.now_ms, Happened::Fenced(index, order));
             end_slot(world, index, outcome.slot);
             continue;
         }
-        let (event, state) = (outcome.moves.event.name(), outcome.moves.saga.state.name().as_str());
+        let state = outcome.update.saga.state.name().as_str();
+        let event = outcome.update.event.name();
         world.trace.note(world.now_ms, Happened::Stored(index, order, event, state));
-        check_doubt(world, &outcome.moves);
-        if matches!(outcome.moves.saga.state, State::Parked { .. }) {
+        check_doubt(world, &outcome.update);
+        if matches!(outcome.update.saga.state, State::Parked { .. }) {
             staff::be_called(world, order);
         }
         match outcome.next {
@@ -136,8 +135,8 @@ fn again_later(world: &mut World, index: u16, flush: usize) {
     if reapplies {
         // Takes whatever version is there for the one it decided on.
         for outcome in &mut flush_of.outcomes {
-            if let Some(row) = store.get(&outcome.moves.order_id) {
-                outcome.moves.expected_version = row.version;
+            if let Some(row) = store.get(&outcome.update.order_id) {
+                outcome.update.expected_version = row.version;
             }
         }
     }

@@ -7,8 +7,8 @@ use crate::memory::dice::{Source, Use};
 use crate::memory::store::NewOrder;
 use crate::memory::trace::Happened;
 use crate::memory::world::World;
-use outbox_relay::decide::Call;
 use outbox_relay::take_in::claim_new;
+use relay_core::decide::Call;
 use schema_orders::orders::NewOrder as ProductsNewOrder;
 
 /// A call that waits for its order's insert.
@@ -32,7 +32,7 @@ pub(crate) fn take_in(world: &mut World, index: u16, order: &mut NewOrder) -> Op
     let is_here = place.up && place.hung_until_ms <= now_ms && !place.memory.stopping;
     let memory = &mut place.memory;
     let has_place = memory.in_flight.len() < in_flight_max
-        && memory.gate.is_free(now_ms)
+        && memory.gate.state.is_free(now_ms)
         && memory.gate.room(now_ms) > 0;
     if !is_here || !has_place {
         return None;

@@ -2,21 +2,25 @@
 
 use super::{Message, SagaRow, Store};
 use crate::memory::known_bad::KnownBad;
-use outbox_relay::claim::{Orphans, Source};
+use relay_core::claims::Source;
 use saga::Claim;
 use saga::stored::ClaimedSaga;
 use uuid::Uuid;
 
-/// Crashes from which on a saga is a suspect.
-const SUSPECT_CRASHES: u16 = 2;
-
 impl Store {
-    /// Up to `limit` messages of a source, for `relay`.
-    pub(crate) fn lock(&self, relay: i64, source: &Source, limit: usize) -> Vec<ClaimedSaga> {
+    /// Up to `limit` messages of a source, for `relay`, which knows that it holds those that `is_known` names.
+    pub(crate) fn lock(
+        &self,
+        relay: i64,
+        is_known: impl Fn(&Uuid) -> bool,
+        source: &Source,
+        limit: usize,
+    ) -> Vec<ClaimedSaga> {
         let mut found: Vec<(i64, Uuid, Message)> = Vec::new();
         for (&order_id, &message) in &self.outbox {
             let Some(row) = self.sagas.get(&order_id) else { continue };
-            if self.offers(relay, source, order_id, message, row) {
+            let is_unknown = message.owner == Some(relay) && !is_known(&order_id);
+            if self.offers(is_unknown, source, order_id, message, row) {
                 found.push((message.run_at_ms.unwrap_or(0), order_id, message));
             }
         }
@@ -34,7 +38,7 @@ impl Store {
 
     fn offers(
         &self,
-        relay: i64,
+        is_unknown: bool,
         source: &Source,
         order_id: Uuid,
         message: Message,
@@ -47,15 +51,13 @@ impl Store {
             Source::Due => {
                 message.owner.is_none() && message.run_at_ms.is_some_and(|at| at <= self.now_ms)
             }
-            Source::Orphaned { stale_ms, who, .. } => {
-                let is_suspect = row.saga.crashes >= SUSPECT_CRASHES;
-                message.owner.is_some_and(|owner| !self.is_alive(owner, *stale_ms))
-                    && is_suspect == (*who == Orphans::Suspect)
+            Source::FromDeadRelay { stale_ms, crashes, floor } => {
+                order_id > *floor
+                    && message.owner.is_some_and(|owner| !self.is_alive(owner, *stale_ms))
+                    && crashes.contains(&i16::try_from(row.saga.crashes).unwrap_or(i16::MAX))
                     && !self.is(KnownBad::NobodyTakesOver)
             }
-            Source::Lost { in_flight, .. } => {
-                message.owner == Some(relay) && !in_flight.contains(&order_id)
-            }
+            Source::UnacknowledgedClaims { floor } => order_id > *floor && is_unknown,
         }
     }
 

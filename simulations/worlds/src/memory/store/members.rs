@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::memory::known_bad::KnownBad;
-use schema_orders::relays::Beat;
+use relay_core::beat_report::Beat;
 
 impl Store {
     pub(crate) fn join(&mut self) -> i64 {

@@ -2,8 +2,7 @@
 
 use std::fmt::Debug;
 
-use outbox_relay::claim::Source;
-use outbox_relay::in_flight::InFlight;
+use relay_core::claims::Source;
 use saga::stored::{ClaimedSaga, Line, LoadedSaga, OutboxChange, SagaUpdate};
 use saga::{Claim, Event, Saga, Transition, plan, transition};
 use schema_orders::orders;
@@ -132,12 +131,12 @@ impl Subject {
             }
             From::Due => (lock_due(connection, limit).await, Source::Due),
             From::Lost => {
-                let source = Source::Lost { in_flight: InFlight::default(), floor: Uuid::nil() };
+                let source = Source::UnacknowledgedClaims { floor: Uuid::nil() };
                 (lock_lost(connection, relay, &[], Uuid::nil(), limit).await, source)
             }
         };
         let mut locked = locked.expect("it is there");
-        let mut expected = self.store.lock(relay, &source, LIMIT);
+        let mut expected = self.store.lock(relay, |_| false, &source, LIMIT);
         locked.sort_by_key(|claimed| claimed.loaded.order_id);
         expected.sort_by_key(|claimed| claimed.loaded.order_id);
         same("claim", &told_claims(&locked), &told_claims(&expected))?;

@@ -1,10 +1,11 @@
 //! What an answer from inventory means (docs/PROTOCOL.md section 3). Pure.
 
-use relay_core::breaker::Outcome;
 use saga::Rejection;
 use saga::stored::Line;
 use serde::Deserialize;
 use uuid::Uuid;
+
+use crate::breaker::Outcome;
 
 /// Where our problem types live; a problem of another type is somebody else's page.
 const PROBLEM_TYPES: &str = "https://valerix.dev/problems/";
@@ -61,16 +62,17 @@ struct ReservationBody {
 
 /// There was no answer to a question, or none that says anything.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Untold;
+pub struct NoAnswer;
 
 /// A reservation as inventory tells it.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
-pub(crate) struct Reservation {
+pub struct Reservation {
     /// `None` on a tombstone that was left for nobody.
-    pub(crate) order_id: Option<Uuid>,
+    pub order_id: Option<Uuid>,
     /// `held`, `committed`, `released` or `rejected`.
-    pub(crate) state: String,
-    pub(crate) lines: Vec<Line>,
+    pub state: String,
+    /// What it holds, or held.
+    pub lines: Vec<Line>,
 }
 
 impl Answer {
@@ -147,15 +149,15 @@ pub fn release(id: Uuid, status: u16, retry_after_ms: Option<u64>, body: &[u8]) 
 
 /// The answer to a question about a reservation; `Ok(None)`: there is none. A 404 that is not our problem is that
 /// of a service, or of something in between, that does not know the call.
-pub(crate) fn look_up(id: Uuid, status: u16, body: &[u8]) -> Result<Option<Reservation>, Untold> {
+pub fn look_up(id: Uuid, status: u16, body: &[u8]) -> Result<Option<Reservation>, NoAnswer> {
     match status {
         200 => {
-            let told: ReservationBody = serde_json::from_slice(body).map_err(|_| Untold)?;
-            let found: Reservation = serde_json::from_slice(body).map_err(|_| Untold)?;
-            if told.reservation_id == id { Ok(Some(found)) } else { Err(Untold) }
+            let told: ReservationBody = serde_json::from_slice(body).map_err(|_| NoAnswer)?;
+            let found: Reservation = serde_json::from_slice(body).map_err(|_| NoAnswer)?;
+            if told.reservation_id == id { Ok(Some(found)) } else { Err(NoAnswer) }
         }
         404 if problem_code(body).as_deref() == Some("not-found") => Ok(None),
-        _ => Err(Untold),
+        _ => Err(NoAnswer),
     }
 }
 

@@ -88,10 +88,10 @@ fn a_question_is_answered_by_inventorys_own_words_only() {
     let lines = vec![Line { item_id: "a".to_owned(), quantity: 2 }];
     let held = Reservation { order_id: None, state: "held".to_owned(), lines };
     assert_eq!(look_up(id, 200, body(id).as_bytes()), Ok(Some(held)));
-    assert_eq!(look_up(id, 200, body(Uuid::nil()).as_bytes()), Err(Untold), "another one's");
+    assert_eq!(look_up(id, 200, body(Uuid::nil()).as_bytes()), Err(NoAnswer), "another one's");
     let absent = format!(r#"{{"type":"{PROBLEM_TYPES}not-found"}}"#);
     assert_eq!(look_up(id, 404, absent.as_bytes()), Ok(None));
-    assert_eq!(look_up(id, 404, b"<html>nothing here</html>"), Err(Untold), "a proxy's page");
-    assert_eq!(look_up(id, 405, b""), Err(Untold));
-    assert_eq!(look_up(id, 503, absent.as_bytes()), Err(Untold));
+    assert_eq!(look_up(id, 404, b"<html>nothing here</html>"), Err(NoAnswer), "a proxy's page");
+    assert_eq!(look_up(id, 405, b""), Err(NoAnswer));
+    assert_eq!(look_up(id, 503, absent.as_bytes()), Err(NoAnswer));
 }

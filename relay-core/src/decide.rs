@@ -1,12 +1,15 @@
-//! What a relay decides, as functions over data. No clock, no chance, no IO: the shell around it is
-//! `claim`, `drive` and `record`, and the simulations run these same functions over a store in memory.
+//! What a relay decides about one saga, as functions over data.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use chrono::{DateTime, Utc};
 use saga::stored::{ClaimedSaga, Line, LoadedSaga, OutboxChange, SagaUpdate};
-use saga::{Claim, Effect, Event, QueueReason, Transition, plan, transition};
+use saga::{
+    Claim, Effect, Event, Ignored, InvalidTransition, QueueReason, Transition, plan, transition,
+};
 use uuid::Uuid;
 
-use crate::inventory::Answer;
+use crate::answer::Answer;
 
 /// A call whose intent is stored.
 #[derive(Debug, Clone)]
@@ -38,46 +41,65 @@ impl Call {
     pub fn trace_id(&self) -> Option<&str> {
         self.traceparent.as_deref()?.split('-').nth(1)
     }
+
+    /// Spreads retries: another number for each saga and each of its steps, the same when a run is repeated.
+    pub fn jitter(&self) -> u32 {
+        let mut hasher = DefaultHasher::new();
+        (self.loaded.order_id, self.loaded.version).hash(&mut hasher);
+        (hasher.finish() >> 32) as u32
+    }
 }
 
 /// What the core says to a claim.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "strays are so rare that their size does not matter")]
-pub enum Decided {
-    /// The saga moves, and mostly a call follows.
-    Moves {
+#[expect(
+    clippy::large_enum_variant,
+    reason = "obsolete messages are so rare that their size does not matter"
+)]
+pub enum ClaimDecision {
+    /// The saga changes, and mostly a call follows.
+    Update {
         /// To be stored in the claim's own transaction.
-        decided: SagaUpdate,
+        update: SagaUpdate,
         /// To be made when that has committed.
         call: Option<Call>,
     },
     /// A message without work: its saga has ended, or is parked.
-    Stray(Uuid),
+    ObsoleteMessage(Uuid),
 }
 
 /// What the core says to an event.
 #[derive(Debug, Clone)]
-pub struct OnEvent {
+pub struct EventDecision {
     /// To be stored.
-    pub moves: SagaUpdate,
+    pub update: SagaUpdate,
     /// The call that follows once it is stored.
     pub next: Option<Call>,
 }
 
+/// Why nothing follows from an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NothingToDo {
+    /// It came late, or twice.
+    Ignored(Ignored),
+    /// It cannot happen in this state: a bug in the relay.
+    Invalid(InvalidTransition),
+}
+
 /// Claims a saga whose message is locked: under a new epoch, with the intent to call on record.
-pub fn on_claim(relay: i64, claimed: ClaimedSaga) -> Decided {
+pub fn on_claim(relay: i64, claimed: ClaimedSaga) -> ClaimDecision {
     let ClaimedSaga { loaded, claim, time_left_ms, lines, traceparent, .. } = claimed;
     let event = Event::Claimed { time_left_ms, claim };
     let (saga, effects) = match transition(&plan::ORDER, &loaded.saga, &event) {
         Ok(Transition::Moved(saga, effects)) => (saga, effects),
-        Ok(Transition::Ignored(_)) => return Decided::Stray(loaded.order_id),
+        Ok(Transition::Ignored(_)) => return ClaimDecision::ObsoleteMessage(loaded.order_id),
         Err(invalid) => unreachable!("every state can be claimed: {invalid}"),
     };
     let epoch = loaded.epoch + 1;
-    let mut decided =
-        SagaUpdate { epoch, worker: Some(relay), ..loaded.update(saga, event, &effects, 0) };
+    let update = loaded.update(saga, event, &effects, 0);
+    let mut update = SagaUpdate { epoch, worker: Some(relay), ..update };
     let call = call_of(&effects).map(|effect| {
-        decided.outbox = OutboxChange::Own { relay };
+        update.outbox = OutboxChange::Own { relay };
         let taken_over = claim == Claim::Takeover;
         let loaded = LoadedSaga { saga, version: loaded.version + 1, epoch, ..loaded };
         Call {
@@ -93,11 +115,11 @@ pub fn on_claim(relay: i64, claimed: ClaimedSaga) -> Decided {
             gremlin: claimed.gremlin,
         }
     });
-    Decided::Moves { decided, call }
+    ClaimDecision::Update { update, call }
 }
 
-/// Decides on what became of a call. `None`: nothing to do.
-pub fn on_event(relay: i64, call: &Call, mut event: Event) -> Option<OnEvent> {
+/// Decides on what became of a call.
+pub fn on_event(relay: i64, call: &Call, mut event: Event) -> Result<EventDecision, NothingToDo> {
     if call.resent
         && let Event::CallNotExecuted { jitter, .. } = event
     {
@@ -106,24 +128,18 @@ pub fn on_event(relay: i64, call: &Call, mut event: Event) -> Option<OnEvent> {
     }
     let (saga, effects) = match transition(&plan::ORDER, &call.loaded.saga, &event) {
         Ok(Transition::Moved(saga, effects)) => (saga, effects),
-        Ok(Transition::Ignored(why)) => {
-            tracing::debug!(order_id = %call.loaded.order_id, trace_id = call.trace_id(), ?why, "nothing to do");
-            return None;
-        }
-        Err(error) => {
-            tracing::error!(order_id = %call.loaded.order_id, trace_id = call.trace_id(), %error, "a bug in the relay");
-            return None;
-        }
+        Ok(Transition::Ignored(why)) => return Err(NothingToDo::Ignored(why)),
+        Err(invalid) => return Err(NothingToDo::Invalid(invalid)),
     };
-    let decided = call.loaded.update(saga, event, &effects, 0);
-    let mut moves = SagaUpdate { worker: Some(relay), ..decided };
+    let update = call.loaded.update(saga, event, &effects, 0);
+    let mut update = SagaUpdate { worker: Some(relay), ..update };
     let next = call_of(&effects).map(|effect| {
         // It goes on holding the saga.
-        moves.outbox = OutboxChange::Keep;
+        update.outbox = OutboxChange::Keep;
         let loaded = LoadedSaga { saga, version: call.loaded.version + 1, ..call.loaded.clone() };
         Call { loaded, effect, resent: false, ..call.clone() }
     });
-    Some(OnEvent { moves, next })
+    Ok(EventDecision { update, next })
 }
 
 /// The event an answer stands for; `None`: fenced, stop silently.
@@ -157,8 +173,8 @@ pub fn given_up(loaded: &LoadedSaga, relay: i64) -> Option<SagaUpdate> {
     let event = Event::CallUnknown { jitter: 0 };
     match transition(&plan::ORDER, &loaded.saga, &event) {
         Ok(Transition::Moved(saga, effects)) => {
-            let decided = loaded.update(saga, event, &effects, 0);
-            Some(SagaUpdate { worker: Some(relay), epoch: loaded.epoch + 1, ..decided })
+            let update = loaded.update(saga, event, &effects, 0);
+            Some(SagaUpdate { worker: Some(relay), epoch: loaded.epoch + 1, ..update })
         }
         Ok(Transition::Ignored(_)) | Err(_) => None,
     }

@@ -15,7 +15,7 @@ fn claimed() -> Call {
         last_moved_at: at,
         gremlin: false,
     };
-    let Decided::Moves { call: Some(call), .. } = on_claim(7, claimed) else {
+    let ClaimDecision::Update { call: Some(call), .. } = on_claim(7, claimed) else {
         panic!("a new saga is called for");
     };
     call
@@ -24,7 +24,7 @@ fn claimed() -> Call {
 fn refused(call: &Call) -> State {
     let reason = QueueReason::Backoff;
     let event = Event::CallNotExecuted { reason, retry_after_ms: None, jitter: 0 };
-    on_event(7, call, event).expect("it waits").moves.saga.state
+    on_event(7, call, event).expect("it waits").update.saga.state
 }
 
 #[test]
