@@ -8,6 +8,7 @@
 mod cached;
 mod caller;
 mod cursor;
+mod door;
 mod etag;
 mod failure_log;
 pub mod health;

@@ -2,8 +2,9 @@
 //!
 //! `axum::serve` has no timeout for a request head, so that one slow client holds a connection
 //! for ever. This loop bounds everything a client can hold before a handler runs: connections,
-//! the size of a head, the number of headers, and the time until a head is complete (which is
-//! also how long an idle kept-alive connection stays). Bodies are bounded by [`crate::StrictJson`].
+//! the size of a head, the number of headers, the time until a head is complete (which is also how
+//! long an idle kept-alive connection stays), and the time an answer waits for its reader. Bodies are
+//! bounded by [`crate::StrictJson`]. Probes have a reserve of connections: [`crate::door`].
 //!
 //! A stop drains: no new connections, requests under way finish, the rest is cut after a bound.
 
@@ -14,20 +15,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::response::Response;
-use http::Request;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, Request, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
-use crate::{FailureLog, Peer};
+use crate::door::{Admitted, Door, Leave, Seat};
+use crate::{FailureLog, Peer, Problem};
 
 /// How long accepting rests after the process ran out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -41,7 +43,9 @@ pub struct ServeConfig {
     pub head_bytes_max: usize,
     /// Most headers in one request. Default 64.
     pub headers_max: usize,
-    /// Connections open at once; further ones wait in the kernel's queue. Default 4096.
+    /// Longest time in which a client takes nothing of an answer. Default 30 s.
+    pub write_timeout: Duration,
+    /// Connections open at once, but for a reserve; see [`crate::door`]. Default 4096.
     pub connections_max: usize,
     /// How long requests under way may take to finish after a stop. Default 10 s.
     pub drain_timeout: Duration,
@@ -53,6 +57,7 @@ impl Default for ServeConfig {
             header_timeout: Duration::from_secs(5),
             head_bytes_max: 16 * 1024,
             headers_max: 64,
+            write_timeout: Duration::from_secs(30),
             connections_max: 4096,
             drain_timeout: Duration::from_secs(10),
         }
@@ -124,16 +129,17 @@ pub async fn serve(
     config: ServeConfig,
     stop: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(config.connections_max));
+    let door = Door::new(config.connections_max);
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
     // turns handlers into finished routes once, instead of at each request
     let router: Router = router.with_state(());
-    let face = Face { http: http_builder(&config), router, stop: stop.clone(), cut: cut.clone() };
+    let (http, write_timeout) = (http_builder(&config), config.write_timeout);
+    let face = Face { http, write_timeout, router, stop: stop.clone(), cut: cut.clone() };
     let accepting = FailureLog::new("cannot accept connections just now");
-    let next = || next_connection(&listener, &places, &accepting, &stop);
-    while let Some((stream, peer, place)) = next().await {
-        connections.spawn(face.clone().converse(stream, peer, place));
+    let next = || next_connection(&listener, &door, &accepting, &stop);
+    while let Some((stream, peer, leave)) = next().await {
+        connections.spawn(face.clone().converse(stream, peer, door.seat(leave, peer)));
     }
     drop(listener);
     connections.close();
@@ -147,17 +153,17 @@ pub async fn serve(
 /// `None` when it is time to stop.
 async fn next_connection<L: Accept>(
     listener: &L,
-    places: &Arc<Semaphore>,
+    door: &Door,
     accepting: &FailureLog,
     stop: &CancellationToken,
-) -> Option<(L::Stream, SocketAddr, OwnedSemaphorePermit)> {
+) -> Option<(L::Stream, SocketAddr, Leave)> {
     let accept = async {
-        let place = places.clone().acquire_owned().await.expect("never closed");
+        let leave = door.leave().await;
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {
                     accepting.succeeded();
-                    return (stream, peer, place);
+                    return (stream, peer, leave);
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
@@ -192,6 +198,7 @@ fn http_builder(config: &ServeConfig) -> http1::Builder {
 #[derive(Clone)]
 struct Face {
     http: http1::Builder,
+    write_timeout: Duration,
     router: Router,
     stop: CancellationToken,
     cut: CancellationToken,
@@ -202,21 +209,29 @@ impl Face {
         self,
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         peer: SocketAddr,
-        _place: OwnedSemaphorePermit,
+        seat: Seat,
     ) {
-        let Face { http, router, stop, cut } = self;
+        let Face { http, write_timeout, router, stop, cut } = self;
+        let seat = Arc::new(seat);
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
-            let answering = router.clone().call(request);
+            let (seat, mut router) = (Arc::clone(&seat), router.clone());
             async move {
-                let response: Response = answering.await.unwrap_or_else(|never| match never {});
+                let response = match let_in(&seat, &request).await {
+                    Ok(Admitted::ToStay) => answer(&mut router, request).await,
+                    Ok(Admitted::Once) => closing(answer(&mut router, request).await),
+                    Err(problem) => closing(problem.into_response()),
+                };
                 match response.extensions().get() {
                     Some(cut) => Err::<Response, CutConnection>(*cut),
                     None => Ok(response),
                 }
             }
         });
-        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(write_timeout));
+        let stream = TokioIo::new(Box::pin(stream));
+        let mut connection = pin!(http.serve_connection(stream, service));
         // a connection that ends in an error is the client's affair
         tokio::select! {
             biased;
@@ -228,6 +243,30 @@ impl Face {
             () = cut.cancelled() => {}
         }
     }
+}
+
+async fn let_in(seat: &Seat, request: &Request<Incoming>) -> Result<Admitted, Problem> {
+    check_host(request)?;
+    seat.admit(request.uri().path()).await
+}
+
+async fn answer(router: &mut Router, request: Request<Incoming>) -> Response {
+    router.call(request).await.unwrap_or_else(|never| match never {})
+}
+
+fn closing(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// RFC 9112 section 3.2: an HTTP/1.1 request has one `Host`, and no request has two.
+fn check_host(request: &Request<Incoming>) -> Result<(), Problem> {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    if hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11) {
+        return Ok(());
+    }
+    let title = "the request needs exactly one Host header";
+    Err(Problem::new(StatusCode::BAD_REQUEST, "invalid-host", title))
 }
 
 #[cfg(test)]

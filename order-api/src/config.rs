@@ -100,7 +100,8 @@ pub struct Config {
         value_parser = bounded!(u32).range(0..=1_000_000)
     )]
     pub rate_per_s: u32,
-    /// Maximum open connections. Default: 4096; 1 to 65536.
+    /// Maximum open connections, but for a reserve for health and metrics. At most half of them wait for orders, and a
+    /// quarter streams events. Default: 4096; 1 to 65536.
     #[arg(
         id = "order_api_connections_max",
         long = "order-api-connections-max",
@@ -128,8 +129,8 @@ pub struct Config {
         value_parser = bounded!(u32).range(1..=86_400)
     )]
     pub outbox_age_max_s: u32,
-    /// Maximum open streams of order events; further ones are answered 503. Default: 1000; 0 to
-    /// 50000.
+    /// Maximum open streams of order events, and a quarter of the connections at most; further ones are answered 503.
+    /// Default: 1000; 0 to 50000.
     #[arg(
         id = "order_api_streams_max",
         long = "order-api-streams-max",

@@ -78,6 +78,80 @@ async fn refuses_two_lengths() {
 }
 
 #[tokio::test]
+async fn a_request_has_one_host() {
+    let router = Router::new().route("/", get(async || "fine"));
+    let served = serve_here(router, hasty()).await;
+    for (head, status) in [
+        ("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "200"),
+        ("GET / HTTP/1.0\r\n\r\n", "200"),
+        ("GET / HTTP/1.1\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", "400"),
+        ("GET / HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n", "400"),
+    ] {
+        let answer = exchange(served.address, head.as_bytes()).await;
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{head:?}: {answer}");
+        assert_eq!(answer.contains("\"code\":\"invalid-host\""), status == "400", "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn probes_are_answered_while_every_place_is_held() {
+    let (entered, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (tell, hear) = (entered.clone(), release.clone());
+    let slow = get(async move || {
+        tell.notify_one();
+        hear.notified().await;
+    });
+    let router = echo()
+        .route("/wait", slow)
+        .route("/health/live", get(async || "alive"))
+        .route("/metrics", get(async || "figures"));
+    let served = serve_here(router, ServeConfig { connections_max: 2, ..hasty() }).await;
+    let request = "GET /wait HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".as_bytes();
+    let waiting = [(); 2].map(|()| tokio::spawn(exchange(served.address, request)));
+    for _ in &waiting {
+        entered.notified().await;
+    }
+
+    for (path, text) in [("/health/live", "alive"), ("/metrics", "figures")] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+        let answer = exchange(served.address, request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with(text), "{answer}");
+        assert!(answer.contains("connection: close"), "{answer}");
+    }
+    let request = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi";
+    let answer = exchange(served.address, request).await;
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 1"), "{answer}");
+    release.notify_waiters();
+    for waiting in waiting {
+        assert!(waiting.await.unwrap().starts_with("HTTP/1.1 200"));
+    }
+    assert!(exchange(served.address, request).await.ends_with("hi"));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_loses_its_connection() {
+    let router = echo().route("/large", get(async || vec![b'x'; 32 * 1024 * 1024]));
+    let write_timeout = Duration::from_millis(200);
+    let config = ServeConfig { write_timeout, connections_max: 1, ..hasty() };
+    let served = serve_here(router, config).await;
+    let mut deaf = TcpStream::connect(served.address).await.unwrap();
+    deaf.write_all(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut first = [0; 12];
+    deaf.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+
+    let request = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi";
+    let begun = Instant::now();
+    while !exchange(served.address, request).await.ends_with("hi") {
+        assert!(begun.elapsed() < Duration::from_secs(10), "its place is not free again");
+    }
+    let mut rest = Vec::new();
+    let _ = deaf.read_to_end(&mut rest).await;
+    assert!(rest.len() < 32 * 1024 * 1024, "it was cut");
+}
+
+#[tokio::test]
 async fn lets_requests_under_way_finish_at_a_stop() {
     let (entered, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (tell, hear) = (entered.clone(), release.clone());

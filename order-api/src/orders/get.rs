@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use edge::{Caller, Problem, StrictQuery};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use edge::{Caller, Problem, StrictQuery, etag, with_etag};
+use http::{HeaderMap, HeaderValue, header};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -40,6 +40,7 @@ pub(crate) async fn get_order(
     }
     // registered before the first look, so that no settlement can slip through between
     let waiter = if wait_s > 0 { api.settlement.wait_for(id, Until::Final) } else { None };
+    let turned_away = wait_s > 0 && waiter.is_none();
     let mut order = find_order(&api, caller.tenant(), id).await?.ok_or_else(absent)?;
     if let Some(waiter) = waiter
         && !order.is_at_rest()
@@ -49,12 +50,13 @@ pub(crate) async fn get_order(
             None => find_order(&api, caller.tenant(), id).await?.ok_or_else(absent)?,
         };
     }
-    let etag = etag(&order);
-    let standard = [(header::ETAG, etag.clone()), (header::CACHE_CONTROL, PRIVATE)];
-    if matches_etag(&headers, &etag) {
-        return Ok((StatusCode::NOT_MODIFIED, standard).into_response());
+    let mut response = with_etag(&headers, etag(order.version), PRIVATE, Json(order));
+    if turned_away {
+        // what would be left is a connection that holds a place and asks again
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
     }
-    Ok((standard, Json(order)).into_response())
+    Ok(response)
 }
 
 /// The order, if it is this tenant's.
@@ -71,17 +73,4 @@ pub(crate) async fn find_order(
     });
     let row = row.await.map_err(|error| db_problem::problem_of(&error))?;
     Ok(row.map(OrderAnswer::from))
-}
-
-fn etag(order: &OrderAnswer) -> HeaderValue {
-    HeaderValue::try_from(format!("\"{}\"", order.version)).expect("digits are a header value")
-}
-
-/// RFC 9110 section 13.1.2: weak comparison against a list, or `*`.
-fn matches_etag(headers: &HeaderMap, etag: &HeaderValue) -> bool {
-    headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
-        value.to_str().unwrap_or("").split(',').map(str::trim).any(|candidate| {
-            candidate == "*" || candidate.strip_prefix("W/").unwrap_or(candidate) == etag
-        })
-    })
 }

@@ -21,8 +21,6 @@ use self::waiters::{Ticket, Waiters};
 
 /// How often the poller looks whose turn it is.
 const TICK: Duration = Duration::from_millis(20);
-/// Requests that may wait at once; further ones are answered without waiting.
-const WAITERS_MAX: usize = 50_000;
 /// Orders asked for in one query.
 const POLLED_MAX: usize = 1_000;
 
@@ -36,16 +34,25 @@ pub(crate) enum Until {
 }
 
 /// Shared by all handlers; cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Settlement(Arc<Inner>);
 
-#[derive(Default)]
 struct Inner {
     waiters: Mutex<Waiters>,
+    most: WaitersMax,
     /// Rung when the first waiter comes.
     arrived: Notify,
     /// Rung when somebody else knows that there is something to see.
     look: Arc<Notify>,
+}
+
+/// Requests that may wait at once; further ones are answered without waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WaitersMax {
+    /// Long polls and POSTs.
+    pub(crate) all: usize,
+    /// Long polls.
+    pub(crate) polls: usize,
 }
 
 /// A place in the table; given back when dropped.
@@ -55,13 +62,30 @@ pub(crate) struct Waiter {
     settled: oneshot::Receiver<Settled>,
 }
 
+impl WaitersMax {
+    /// Half of the connections may wait, and long polls leave a part of that to POSTs. What is left, and a quarter for
+    /// streams of events, is for requests that are answered at once.
+    pub(crate) fn of(connections_max: usize) -> WaitersMax {
+        WaitersMax { all: (connections_max / 2).max(1), polls: (connections_max * 3 / 8).max(1) }
+    }
+}
+
 impl Settlement {
+    pub(crate) fn new(most: WaitersMax) -> Settlement {
+        let (waiters, arrived, look) = (Mutex::default(), Notify::new(), Arc::default());
+        Settlement(Arc::new(Inner { waiters, most, arrived, look }))
+    }
+
     /// Waits for `order_id` from now on: register first and look at the database afterwards, then
     /// nothing can slip through between. `None`: too many wait already.
     pub(crate) fn wait_for(&self, order_id: Uuid, until: Until) -> Option<Waiter> {
         let (sender, settled) = oneshot::channel();
         let mut waiters = self.waiters();
-        if waiters.len() >= WAITERS_MAX {
+        let is_full = match until {
+            Until::Answerable => false,
+            Until::Final => waiters.polls() >= self.0.most.polls,
+        };
+        if is_full || waiters.len() >= self.0.most.all {
             return None;
         }
         let was_empty = waiters.len() == 0;

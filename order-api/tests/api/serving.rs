@@ -1,11 +1,12 @@
 //! On a real socket: clients that leave, and a stop that drains.
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use order_api::{Deps, RelayPlace, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::idempotency::OpenOrder;
@@ -62,6 +63,48 @@ async fn requests_that_do_not_finish_are_cut_at_the_bound_and_their_orders_stay(
     assert_eq!(world.get("/api/orders").await.json()["items"][0]["status"], "reserving");
 }
 
+#[tokio::test]
+async fn posts_and_probes_are_answered_while_everybody_else_long_polls() {
+    let world = World::new().await;
+    let served = Served::start(&world, &["--order-api-connections-max=16"]).await;
+    let mut client = served.client().await;
+    client.write_all(post_async("waits").as_bytes()).await.unwrap();
+    let answer = read_answer(&mut client).await;
+    assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+    let orders = world.get("/api/orders").await.json();
+    let id = orders["items"][0]["id"].as_str().unwrap();
+
+    let poll = format!("GET /api/orders/{id}?wait=30 HTTP/1.1\r\nhost: test\r\n\r\n");
+    let mut polls = JoinSet::new();
+    for _ in 0..12 {
+        let mut client = served.client().await;
+        client.write_all(poll.as_bytes()).await.unwrap();
+        polls.spawn(async move { read_answer(&mut client).await });
+    }
+    // Six may wait, and six are answered at once and let go.
+    for _ in 0..6 {
+        let answer = polls.join_next().await.unwrap().unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert!(answer.contains("connection: close"), "{answer}");
+    }
+
+    let begun = Instant::now();
+    let mut client = served.client().await;
+    client.write_all(post_async("more").as_bytes()).await.unwrap();
+    let answer = read_answer(&mut client).await;
+    assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+    let mut client = served.client().await;
+    client
+        .write_all(b"GET /health/live HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    assert!(read_answer(&mut client).await.starts_with("HTTP/1.1 200 "));
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert_eq!(polls.len(), 6);
+    polls.abort_all();
+    served.stop().await;
+}
+
 pub(crate) struct Served {
     address: SocketAddr,
     stop: CancellationToken,
@@ -101,6 +144,11 @@ fn post(key: &str) -> String {
          idempotency-key: {key}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
+}
+
+/// One that waits for nothing.
+fn post_async(key: &str) -> String {
+    post(key).replace("connection: close", "prefer: respond-async\r\nconnection: close")
 }
 
 async fn read_answer(client: &mut TcpStream) -> String {

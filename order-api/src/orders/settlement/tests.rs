@@ -18,7 +18,7 @@ async fn state_of(waiter: Waiter) -> Option<String> {
 
 #[tokio::test]
 async fn wakes_everybody_who_waits_for_an_order_and_nobody_else() {
-    let settlement = Settlement::default();
+    let settlement = Settlement::new(WaitersMax::of(4_096));
     let first = settlement.wait_for(id(1), Until::Answerable).unwrap();
     let second = settlement.wait_for(id(1), Until::Answerable).unwrap();
     let other = settlement.wait_for(id(2), Until::Answerable).unwrap();
@@ -32,7 +32,7 @@ async fn wakes_everybody_who_waits_for_an_order_and_nobody_else() {
 
 #[tokio::test]
 async fn a_long_poll_does_not_end_because_the_order_is_queued() {
-    let settlement = Settlement::default();
+    let settlement = Settlement::new(WaitersMax::of(4_096));
     let post = settlement.wait_for(id(1), Until::Answerable).unwrap();
     let long_poll = settlement.wait_for(id(1), Until::Final).unwrap();
     settlement.waiters().deliver([settled(id(1), "queued")]);
@@ -43,7 +43,7 @@ async fn a_long_poll_does_not_end_because_the_order_is_queued() {
 
 #[tokio::test]
 async fn hands_on_hints_and_looks_when_it_has_lost_some() {
-    let settlement = Settlement::default();
+    let settlement = Settlement::new(WaitersMax::of(4_096));
     let (sender, receiver) = broadcast::channel(1);
     let waiter = settlement.wait_for(id(3), Until::Answerable).unwrap();
     for n in 1..=3 {
@@ -68,4 +68,27 @@ fn polls_for_a_waiter_more_rarely_the_longer_it_waits() {
     assert_eq!(&turns[..4], [100, 200, 300, 400]);
     assert!(turns.windows(2).all(|pair| pair[1] - pair[0] <= 1_000), "{turns:?}");
     assert!(turns.len() < 50, "{turns:?}");
+}
+
+#[test]
+fn long_polls_leave_room_for_posts_and_waits_for_what_is_answered_at_once() {
+    let most = WaitersMax::of(8);
+    assert_eq!(most, WaitersMax { all: 4, polls: 3 });
+    let settlement = Settlement::new(most);
+    let wait = |until| settlement.wait_for(id(1), until);
+    let mut polls: Vec<Waiter> = (0..3).map(|_| wait(Until::Final).unwrap()).collect();
+    assert!(wait(Until::Final).is_none());
+    let post = wait(Until::Answerable).unwrap();
+    assert!(wait(Until::Answerable).is_none());
+    polls.pop();
+    assert!(wait(Until::Final).is_some(), "and given back again");
+    drop(post);
+    settlement.waiters().deliver([settled(id(1), "confirmed")]);
+    let counts = || {
+        let waiters = settlement.waiters();
+        (waiters.len(), waiters.polls())
+    };
+    assert_eq!(counts(), (0, 0));
+    drop(polls);
+    assert_eq!(counts(), (0, 0), "they had gone already");
 }

@@ -20,6 +20,8 @@ pub(super) type Ticket = (Uuid, u64);
 #[derive(Default)]
 pub(super) struct Waiters {
     entries: BTreeMap<Ticket, Entry>,
+    /// Those that wait for an order's end.
+    polls: usize,
     next: u64,
 }
 
@@ -35,6 +37,10 @@ impl Waiters {
         self.entries.len()
     }
 
+    pub(super) fn polls(&self) -> usize {
+        self.polls
+    }
+
     pub(super) fn add(
         &mut self,
         order_id: Uuid,
@@ -44,13 +50,16 @@ impl Waiters {
     ) -> Ticket {
         let ticket = (order_id, self.next);
         self.next += 1;
+        self.polls += usize::from(until == Until::Final);
         let poll_at = now + FIRST_POLL_AFTER;
         self.entries.insert(ticket, Entry { until, sender, since: now, poll_at });
         ticket
     }
 
     pub(super) fn remove(&mut self, ticket: Ticket) {
-        self.entries.remove(&ticket);
+        if let Some(entry) = self.entries.remove(&ticket) {
+            self.polls -= usize::from(entry.until == Until::Final);
+        }
     }
 
     pub(super) fn deliver(&mut self, settled: impl IntoIterator<Item = Settled>) {
@@ -60,6 +69,7 @@ impl Waiters {
         for settled in settled {
             let of_order = (settled.order_id, 0)..=(settled.order_id, u64::MAX);
             for (_, entry) in self.entries.extract_if(of_order, |_, e| e.waits_for(&settled)) {
+                self.polls -= usize::from(entry.until == Until::Final);
                 // a waiter that has gone needs nothing
                 let _ = entry.sender.send(settled.clone());
             }
