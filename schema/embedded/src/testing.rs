@@ -21,9 +21,13 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Starts one on an empty cluster, in some 0.1 s once a template has been made.
+    /// Starts one on an empty cluster, in some 0.1 s once a template has been made. With `VALERIX_TEST_SERVER=stock` in
+    /// the environment it is a stock one.
     pub fn start() -> Result<TestServer, EmbeddedError> {
-        Self::start_with(Durability::OffForTests)
+        match std::env::var("VALERIX_TEST_SERVER").as_deref() {
+            Ok("stock") => Self::start_stock(),
+            _ => Self::start_with(Durability::OffForTests),
+        }
     }
 
     /// Starts one as `initdb` leaves it, with nothing set but where it is reached: a server as teams have it.

@@ -3,7 +3,7 @@
 //!
 //! [`stock_database`] stands on a server on which nothing is set: what our own server sets for itself is not there.
 //!
-//! `VALERIX_TEST_DATABASE_URL` names a running server to use instead (its login must be allowed to
+//! `VALERIX_TEST_SERVER=stock` makes such a server everybody's. `VALERIX_TEST_DATABASE_URL` names a running server to use instead (its login must be allowed to
 //! create databases).
 
 mod compiled;

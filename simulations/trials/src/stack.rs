@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use schema_embedded::{EmbeddedPostgres, Options};
+use schema_embedded::{Durability, EmbeddedPostgres, Options};
 use schema_pg::{Db, PoolConfig};
 use tokio::task::spawn_blocking;
 
@@ -65,6 +65,8 @@ pub struct StackConfig {
     pub directory: PathBuf,
     /// Which processes there are.
     pub layout: Layout,
+    /// Whose settings the Postgres server has.
+    pub durability: Durability,
     /// Further settings of the Postgres server.
     pub postgres_settings: Vec<(String, String)>,
     /// Environment of the Postgres server.
@@ -94,6 +96,7 @@ impl Stack {
     pub async fn start(config: StackConfig) -> anyhow::Result<Self> {
         let mut options = Options::new(config.directory.join("postgres"));
         options.databases = [ORDERS, INVENTORY, REFERENCE].map(str::to_owned).to_vec();
+        options.durability = config.durability;
         options.settings.clone_from(&config.postgres_settings);
         options.environment.clone_from(&config.postgres_environment);
         options.crashes_max = config.crashes_max;

@@ -92,6 +92,7 @@ impl Session {
             binary,
             directory: directory.to_owned(),
             layout: options.layout(),
+            durability: options.stack.database.into(),
             postgres_settings,
             postgres_environment: vec![],
             environment: options.environment(),

@@ -123,6 +123,7 @@ async fn start(options: &Options, setup: &Setup, directory: &Path) -> anyhow::Re
         binary: options.stack.binary()?,
         directory: directory.to_owned(),
         layout: Layout::Apart { order_apis: setup.order_apis, relays: setup.relays },
+        durability: options.stack.database.into(),
         postgres_settings: settings,
         postgres_environment: of_clock(Clock::Postgres).unwrap_or_default(),
         environment,

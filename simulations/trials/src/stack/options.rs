@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use schema_embedded::Durability;
 use tempfile::TempDir;
 
 /// Where a stack lives, and what it is made of.
@@ -16,12 +17,34 @@ pub struct StackOptions {
     /// Keep that directory. A crash run keeps it in any case when an invariant is broken.
     #[arg(long)]
     pub keep: bool,
+    /// Which Postgres it stands on. Default: embedded.
+    #[arg(long, env = "VALERIX_TEST_SERVER", value_enum, default_value_t)]
+    pub database: DatabaseServer,
     /// The binary that is run. Default: this one.
     #[arg(long)]
     pub binary: Option<PathBuf>,
     /// Setting of every service's environment, NAME=VALUE; may be given several times.
     #[arg(long = "with", value_name = "NAME=VALUE", value_parser = name_and_value)]
     pub environment: Vec<(String, String)>,
+}
+
+/// The settings of the Postgres server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum DatabaseServer {
+    /// As `valerix up` sets it.
+    #[default]
+    Embedded,
+    /// As `initdb` leaves it: nothing is set, as on a server that somebody else runs.
+    Stock,
+}
+
+impl From<DatabaseServer> for Durability {
+    fn from(server: DatabaseServer) -> Durability {
+        match server {
+            DatabaseServer::Embedded => Durability::On,
+            DatabaseServer::Stock => Durability::Stock,
+        }
+    }
 }
 
 impl StackOptions {

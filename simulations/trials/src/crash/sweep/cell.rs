@@ -74,6 +74,7 @@ impl Ground {
             binary: options.stack.binary()?,
             directory: directory.to_owned(),
             layout: Layout::Apart { order_apis: 1, relays: 2 },
+            durability: options.stack.database.into(),
             postgres_settings: vec![],
             postgres_environment: vec![],
             environment,
