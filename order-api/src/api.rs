@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use edge::health::HealthCache;
 use edge::{MetricsHandle, ResponseWindow};
-use schema_orders::hints::{Hints, SETTLED_CHANNEL, WORK_CHANNEL};
+use schema_orders::hints::{Hints, NotifyScope, SETTLED_CHANNEL, WORK_CHANNEL};
 use schema_orders::listen::listen_for_ever;
 use schema_pg::Db;
 use tokio::net::TcpListener;
@@ -20,7 +20,7 @@ use crate::console::Console;
 use crate::health::InventoryProbe;
 use crate::orders::events::Streams;
 use crate::orders::intake::Intake;
-use crate::orders::settlement::{Settlement, WaitersMax};
+use crate::orders::order_waiters::{OrderWaiters, WaitersMax};
 use crate::routes;
 use crate::staff::access::StaffAccess;
 use crate::staff::breakers::GateProbe;
@@ -37,21 +37,12 @@ pub struct Deps {
     pub db: Db,
     /// Shared with the relay where it lives in this process.
     pub hints: Hints,
-    /// Where the relay lives.
-    pub relay: RelayPlace,
+    /// Where relays run.
+    pub notify_scope: NotifyScope,
     /// Where metrics go; without it there is no `/metrics`.
     pub metrics: Option<MetricsHandle>,
     /// Base URL of inventory, for `/health/deep` and the console.
     pub inventory_url: Option<String>,
-}
-
-/// Where the relay lives, which decides how the two tell each other to look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RelayPlace {
-    /// In this process: by [`Hints`].
-    Here,
-    /// In other processes: by LISTEN and NOTIFY, as a hint only.
-    Elsewhere,
 }
 
 /// The service, ready to be asked.
@@ -60,7 +51,7 @@ pub struct OrderApi {
     pub(crate) db: Db,
     pub(crate) hints: Hints,
     pub(crate) intake: Intake,
-    pub(crate) settlement: Settlement,
+    pub(crate) order_waiters: OrderWaiters,
     pub(crate) streams: Streams,
     pub(crate) window: ResponseWindow,
     pub(crate) board: BoardGauges,
@@ -101,14 +92,14 @@ impl OrderApi {
     /// Starts the tasks in the background. They end when the last handle is dropped.
     pub fn start(config: Config, deps: Deps) -> Arc<OrderApi> {
         crate::metrics::describe();
-        let Deps { db, hints, relay, metrics, inventory_url } = deps;
+        let Deps { db, hints, notify_scope, metrics, inventory_url } = deps;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let connections_max = config.connections_max as usize;
-        let settlement = Settlement::new(WaitersMax::of(connections_max));
+        let order_waiters = OrderWaiters::new(WaitersMax::of(connections_max));
         let streams = Streams::new((config.streams_max as usize).min(connections_max / 4));
         let spawn = |task| tasks.spawn(stop.clone().run_until_cancelled_owned(task));
-        spawn(boxed(settlement.clone().follow_hints(hints.settled.subscribe())));
-        spawn(boxed(settlement.clone().poll(db.clone())));
+        spawn(boxed(order_waiters.clone().follow_hints(hints.settled.subscribe())));
+        spawn(boxed(order_waiters.clone().poll(db.clone())));
         spawn(boxed(streams.clone().follow_hints(hints.settled.subscribe())));
         spawn(boxed(streams.clone().poll(db.clone())));
         let board = BoardGauges::default();
@@ -116,8 +107,8 @@ impl OrderApi {
         let bulk = Runner::new(db.clone(), hints.clone(), config.bulk_per_s, config.deadline_ms);
         let runner = bulk.clone();
         spawn(boxed(keep_running("bulk actions", move || runner.clone().run())));
-        if relay == RelayPlace::Elsewhere {
-            let heard = settlement.look_now();
+        if notify_scope == NotifyScope::OtherProcesses {
+            let heard = order_waiters.look_now();
             spawn(boxed(listen_for_ever(db.clone(), SETTLED_CHANNEL, heard)));
             spawn(boxed(announce_work(db.clone(), hints.work.clone())));
         }
@@ -131,7 +122,7 @@ impl OrderApi {
             db,
             hints,
             intake,
-            settlement,
+            order_waiters,
             streams,
             window: ResponseWindow::default(),
             board,

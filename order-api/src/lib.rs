@@ -22,5 +22,5 @@ mod orders;
 mod routes;
 mod staff;
 
-pub use api::{Deps, OrderApi, RelayPlace, serve};
+pub use api::{Deps, OrderApi, serve};
 pub use config::Config;

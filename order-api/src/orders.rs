@@ -12,5 +12,5 @@ pub(crate) mod intake;
 pub(crate) mod list;
 mod order_answer;
 pub(crate) mod order_request;
+pub(crate) mod order_waiters;
 mod preference;
-pub(crate) mod settlement;

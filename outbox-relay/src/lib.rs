@@ -24,7 +24,6 @@ pub mod take_in;
 pub mod work_loop;
 
 pub use config::Config;
-pub use record::Reach;
 pub use relay::{Relay, RelayError};
 pub use router::router;
 pub use work_loop::serve;

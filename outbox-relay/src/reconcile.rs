@@ -14,7 +14,7 @@ mod walk;
 use std::time::Duration;
 
 use schema_orders::looking_back::{
-    Page, TakenOrder, find_orders_again, find_taken_orders, find_time_of_eldest,
+    Page, PlacedOrder, find_orders_again, find_placed_orders, find_time_of_eldest,
 };
 use schema_pg::DbError;
 use tokio::time::{Instant, sleep};
@@ -100,7 +100,7 @@ impl Reconciler {
     }
 
     /// What did not fit lately, then the newest, then the next of the past.
-    async fn choose(&mut self) -> Result<Vec<TakenOrder>, DbError> {
+    async fn choose(&mut self) -> Result<Vec<PlacedOrder>, DbError> {
         let suspects = self.findings.next_suspects(self.places / 2);
         let mut chosen = Vec::new();
         if !suspects.is_empty() {
@@ -129,14 +129,14 @@ impl Reconciler {
         Ok(chosen)
     }
 
-    async fn page(&self, (above, below, places): walk::Range) -> Result<Vec<TakenOrder>, DbError> {
+    async fn page(&self, (above, below, places): walk::Range) -> Result<Vec<PlacedOrder>, DbError> {
         let age_ms = self.relay.config.reconcile_after().as_millis() as i64;
         let page = Page { above, below, age_ms, orders_max: places as i64 };
-        self.relay.db.read(move |c| Box::pin(find_taken_orders(c, page))).await
+        self.relay.db.read(move |c| Box::pin(find_placed_orders(c, page))).await
     }
 
     /// Whether there was an answer: without one the round ends, and what is left of it comes with the next pass.
-    async fn ask(&mut self, order: &TakenOrder) -> bool {
+    async fn ask(&mut self, order: &PlacedOrder) -> bool {
         if !is_final(&order.state) {
             self.findings.forget(order.order_id);
             return true;

@@ -9,7 +9,7 @@ use edge::FailureLog;
 use futures_util::future::BoxFuture;
 use relay_core::outcome::{Recorded, answers_a_request, in_order};
 use saga::stored::{SagaUpdate, StoredUpdate};
-use schema_orders::hints::{self, Hints, SETTLED_CHANNEL, Settled};
+use schema_orders::hints::{self, Hints, NotifyScope, SETTLED_CHANNEL, Settled};
 use schema_orders::sagas::{load_for_update, store_moves};
 use schema_pg::failpoint::Site;
 use schema_pg::known_bad::{self, Flaw};
@@ -38,22 +38,13 @@ pub struct Recorder {
     batcher: Batcher<SagaUpdate, Recorded>,
 }
 
-/// How sagas that have settled are told to other processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
-    /// Everyone who waits is in this process.
-    ThisProcess,
-    /// Order services in other processes listen on a channel.
-    OtherProcesses,
-}
-
 impl Recorder {
     /// Starts the batcher. `hints` gets what has settled, after it has been committed.
-    pub fn start(db: &Db, hints: Hints, reach: Reach, stop: CancellationToken) -> Self {
+    pub fn start(db: &Db, hints: Hints, scope: NotifyScope, stop: CancellationToken) -> Self {
         let lanes = db.lanes();
         let batcher = Batcher::start(BATCH, move |moves| {
             let (lanes, hints, stop) = (lanes.clone(), hints.clone(), stop.clone());
-            Box::pin(async move { flush(&lanes, &hints, reach, &stop, moves).await })
+            Box::pin(async move { flush(&lanes, &hints, scope, &stop, moves).await })
         });
         Self { batcher }
     }
@@ -77,14 +68,14 @@ impl Recorder {
 async fn flush(
     lanes: &Lanes,
     hints: &Hints,
-    reach: Reach,
+    scope: NotifyScope,
     stop: &CancellationToken,
     moves: Vec<SagaUpdate>,
 ) -> Vec<Recorded> {
-    let recorded = match store(lanes, reach, stop, moves.clone()).await {
+    let recorded = match store(lanes, scope, stop, moves.clone()).await {
         Ok(recorded) => recorded,
         Err(Class::BadInput | Class::Conflict | Class::Bug) if moves.len() > 1 => {
-            one_by_one(lanes, reach, stop, moves.clone()).await
+            one_by_one(lanes, scope, stop, moves.clone()).await
         }
         Err(_) => vec![Recorded::Dropped; moves.len()],
     };
@@ -95,13 +86,13 @@ async fn flush(
 /// One bad row must not take the others with it.
 async fn one_by_one(
     lanes: &Lanes,
-    reach: Reach,
+    scope: NotifyScope,
     stop: &CancellationToken,
     moves: Vec<SagaUpdate>,
 ) -> Vec<Recorded> {
     let mut recorded = Vec::with_capacity(moves.len());
     for decided in moves {
-        let mut one = store(lanes, reach, stop, vec![decided]).await.unwrap_or_default();
+        let mut one = store(lanes, scope, stop, vec![decided]).await.unwrap_or_default();
         recorded.push(one.pop().unwrap_or(Recorded::Dropped));
     }
     recorded
@@ -110,7 +101,7 @@ async fn one_by_one(
 /// Stores until it is answered, refused, or the relay stops.
 async fn store(
     lanes: &Lanes,
-    reach: Reach,
+    scope: NotifyScope,
     stop: &CancellationToken,
     moves: Vec<SagaUpdate>,
 ) -> Result<Vec<Recorded>, Class> {
@@ -125,7 +116,7 @@ async fn store(
                     }
                     let stored = store_moves(connection, &attempt).await?;
                     let settles = attempt.iter().any(|update| answers_a_request(update.saga.state));
-                    if reach == Reach::OtherProcesses
+                    if scope == NotifyScope::OtherProcesses
                         && settles
                         && let Err(error) = hints::notify(connection, SETTLED_CHANNEL).await
                     {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use relay_core::scan_floor::ScanFloor;
 use schema_orders::breaker_orders::{self, INVENTORY, OverrideVersion};
-use schema_orders::hints::Hints;
+use schema_orders::hints::{Hints, NotifyScope};
 use schema_orders::outbox;
 use schema_pg::{Db, DbError};
 
@@ -13,7 +13,7 @@ use crate::drive::Driver;
 use crate::gate::Gate;
 use crate::in_flight::InFlight;
 use crate::inventory::{Inventory, InventoryUrlError};
-use crate::record::{Reach, Recorder};
+use crate::record::Recorder;
 use crate::staff_orders::StaffOrders;
 use crate::{Config, metrics};
 
@@ -39,14 +39,19 @@ pub struct Relay {
     pub(crate) in_flight: InFlight,
     /// Shared by the loop, which measures, and the heartbeat.
     pub(crate) scan_floor: Arc<Mutex<ScanFloor>>,
-    pub(crate) reach: Reach,
+    pub(crate) scope: NotifyScope,
     /// An insert that this relay claimed in got no answer.
     pub(crate) is_unsure: Arc<AtomicBool>,
 }
 
 impl Relay {
     /// A relay that has not started yet.
-    pub fn new(config: Config, db: Db, hints: Hints, reach: Reach) -> Result<Self, RelayError> {
+    pub fn new(
+        config: Config,
+        db: Db,
+        hints: Hints,
+        scope: NotifyScope,
+    ) -> Result<Self, RelayError> {
         metrics::describe();
         let inventory = Arc::new(Inventory::new(&config)?);
         let gate = Gate::new(&config.gate(), rand::random());
@@ -58,7 +63,7 @@ impl Relay {
             inventory,
             in_flight: InFlight::default(),
             scan_floor: Arc::default(),
-            reach,
+            scope,
             is_unsure: Arc::default(),
         })
     }

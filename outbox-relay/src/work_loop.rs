@@ -11,7 +11,7 @@ use edge::FailureLog;
 use relay_core::beat_report::BeatReport;
 use relay_core::claims::{ClaimMode, INNOCENT, SUSPECT, Source};
 use relay_core::decide::{Call, given_up};
-use schema_orders::hints::WORK_CHANNEL;
+use schema_orders::hints::{NotifyScope, WORK_CHANNEL};
 use schema_orders::listen::listen_for_ever;
 use schema_orders::outbox;
 use schema_orders::relays;
@@ -28,7 +28,7 @@ use crate::claim::{ClaimRequest, Claimed, claim};
 use crate::drive::Driver;
 use crate::membership::Membership;
 use crate::reconcile;
-use crate::record::{Reach, Recorder, tell_stored};
+use crate::record::{Recorder, tell_stored};
 use crate::relay::{Relay, RelayError};
 use crate::staff_orders::Applied;
 use crate::take_in::TakeIn;
@@ -64,7 +64,7 @@ pub async fn serve(
     let staff_orders = relay.load_override().await;
     // Outcomes are still stored while the loop has stopped and calls in flight come back.
     let abandon = CancellationToken::new();
-    let recorder = Recorder::start(&relay.db, relay.hints.clone(), relay.reach, abandon.clone());
+    let recorder = Recorder::start(&relay.db, relay.hints.clone(), relay.scope, abandon.clone());
     let (seen, looks) = watch::channel(BeatReport::default());
     let tasks = TaskTracker::new();
     let mut beating = {
@@ -79,7 +79,7 @@ pub async fn serve(
             membership.keep_beating(&relay, &seen, apply, &abandon).await;
         })
     };
-    let listening = (relay.reach == Reach::OtherProcesses).then(|| {
+    let listening = (relay.scope == NotifyScope::OtherProcesses).then(|| {
         let (db, work) = (relay.db.clone(), Arc::clone(&relay.hints.work));
         let listening = listen_for_ever(db, WORK_CHANNEL, work);
         tokio::spawn(stop.clone().run_until_cancelled_owned(listening))

@@ -1,6 +1,6 @@
 //! POST /api/orders: commit first, then wait a bounded time for what comes of it.
 //!
-//! The order is safe from the moment `Intake::take_in` answers; everything after that is courtesy.
+//! The order is safe from the moment `Intake::insert` answers; everything after that is courtesy.
 //! The same key leads to the same order, whatever its state, for as long as keys are kept.
 
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use crate::orders::idempotency_key::find_key;
 use crate::orders::intake::Refusal;
 use crate::orders::order_answer::OrderAnswer;
 use crate::orders::order_request::{Basket, OrderRequest};
+use crate::orders::order_waiters::{Until, Waiter};
 use crate::orders::preference::{PREFERENCE_APPLIED, Preference};
-use crate::orders::settlement::{Until, Waiter};
 use crate::{OrderApi, db_problem, metrics};
 
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -49,7 +49,7 @@ pub(crate) async fn create_order(
     Ok(response)
 }
 
-/// Takes an order in and waits for it, so long since `begun`; the order, and whether it is new.
+/// Inserts an order and waits for it, so long since `begun`; the order, and whether it is new.
 pub(crate) async fn place(
     api: &OrderApi,
     tenant: &str,
@@ -57,9 +57,9 @@ pub(crate) async fn place(
     basket: Basket,
     (begun, wait): (Instant, Duration),
 ) -> Result<(OrderAnswer, bool), Problem> {
-    let taken = take_in(api, tenant, key, basket, wait).await?;
-    let is_new = taken.is_new;
-    let order = settle(api, tenant, taken, begun, wait).await?;
+    let committed = insert_order(api, tenant, key, basket, wait).await?;
+    let is_new = committed.is_new;
+    let order = wait_for_answer(api, tenant, committed, begun, wait).await?;
     if is_new {
         metrics::record_processing(&order.status, begun.elapsed());
     }
@@ -67,19 +67,19 @@ pub(crate) async fn place(
 }
 
 /// An order that is committed, now or by an earlier request.
-struct Taken {
+struct CommittedOrder {
     order: OrderAnswer,
     waiter: Option<Waiter>,
     is_new: bool,
 }
 
-async fn take_in(
+async fn insert_order(
     api: &OrderApi,
     tenant: &str,
     key: String,
     basket: Basket,
     wait: Duration,
-) -> Result<Taken, Problem> {
+) -> Result<CommittedOrder, Problem> {
     let id = Uuid::now_v7();
     let new = NewOrder {
         id,
@@ -93,48 +93,48 @@ async fn take_in(
         deadline_ms: api.config.deadline_ms,
         first_move: None,
     };
-    // before the commit: it may settle before we are told that it is committed
+    // before the commit: it may end before we are told that it is committed
     let waiter = wait_if_wanted(api, id, wait);
-    match api.intake.take_in(new).await.map_err(problem_of)? {
+    match api.intake.insert(new).await.map_err(problem_of)? {
         Insertion::Created { created_at } => {
             metrics::count_created();
             let Basket { lines, metadata } = basket;
             let order = OrderAnswer::pending(id, lines, metadata, created_at);
-            Ok(Taken { order, waiter, is_new: true })
+            Ok(CommittedOrder { order, waiter, is_new: true })
         }
         Insertion::Replayed { order_id } => {
             metrics::count_replayed();
             let waiter = wait_if_wanted(api, order_id, wait);
             let order = get::find_order(api, tenant, order_id).await?;
             let order = order.ok_or_else(|| missing(order_id))?;
-            Ok(Taken { order, waiter, is_new: false })
+            Ok(CommittedOrder { order, waiter, is_new: false })
         }
         Insertion::KeyReused => Err(key_reused()),
     }
 }
 
 /// Waits what is left of `wait` since `begun`, and tells how far the order has come.
-async fn settle(
+async fn wait_for_answer(
     api: &OrderApi,
     tenant: &str,
-    taken: Taken,
+    committed: CommittedOrder,
     begun: Instant,
     wait: Duration,
 ) -> Result<OrderAnswer, Problem> {
-    let Taken { order, waiter, .. } = taken;
+    let CommittedOrder { order, waiter, .. } = committed;
     let Some(waiter) = waiter.filter(|_| !order.is_at_rest()) else { return Ok(order) };
     let id = order.id;
     let left = wait.saturating_sub(begun.elapsed());
-    if let Some(settled) = waiter.settled_within(left).await {
-        return Ok(order.after(settled));
+    if let Some(current) = waiter.answerable_within(left).await {
+        return Ok(order.after(current));
     }
-    // it is taken in any case: when its state cannot be read, the last one known is told
+    // it is committed in any case: when its state cannot be read, the last one known is told
     let current = get::find_order(api, tenant, id).await.ok().flatten();
     Ok(current.unwrap_or(order))
 }
 
 fn wait_if_wanted(api: &OrderApi, order_id: Uuid, wait: Duration) -> Option<Waiter> {
-    if wait.is_zero() { None } else { api.settlement.wait_for(order_id, Until::Answerable) }
+    if wait.is_zero() { None } else { api.order_waiters.wait_for(order_id, Until::Answerable) }
 }
 
 fn problem_of(refusal: Refusal) -> Problem {

@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use crate::order_id::{OrderId, absent};
 use crate::orders::order_answer::OrderAnswer;
+use crate::orders::order_waiters::Until;
 use crate::orders::preference::WAIT_S_MAX;
-use crate::orders::settlement::Until;
 use crate::{OrderApi, db_problem};
 
 /// May be kept by the client itself, and asked about before each use.
@@ -38,14 +38,14 @@ pub(crate) async fn get_order(
     if wait_s > WAIT_S_MAX {
         return Err(Problem::invalid("wait", "out-of-range", "0 to 30 seconds"));
     }
-    // registered before the first look, so that no settlement can slip through between
-    let waiter = if wait_s > 0 { api.settlement.wait_for(id, Until::Final) } else { None };
+    // registered before the first look, so that no change can slip through between
+    let waiter = if wait_s > 0 { api.order_waiters.wait_for(id, Until::Final) } else { None };
     let turned_away = wait_s > 0 && waiter.is_none();
     let mut order = find_order(&api, caller.tenant(), id).await?.ok_or_else(absent)?;
     if let Some(waiter) = waiter
         && !order.is_at_rest()
     {
-        order = match waiter.settled_within(Duration::from_secs(wait_s)).await {
+        order = match waiter.answerable_within(Duration::from_secs(wait_s)).await {
             Some(settled) => order.after(settled),
             None => find_order(&api, caller.tenant(), id).await?.ok_or_else(absent)?,
         };

@@ -31,7 +31,7 @@ static UNABLE: FailureLog =
 static SENDING_AGAIN: FailureLog = FailureLog::new("orders are sent again over another connection");
 static LOOKING_UP: FailureLog = FailureLog::new("what keys stand for cannot be read just now");
 
-/// Why an order was not taken in.
+/// Why an order was not inserted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// Too much is waiting; nothing was done.
@@ -76,7 +76,7 @@ impl Intake {
 
     /// Commits the order, or finds the one its key belongs to. Giving up the wait, like dropping
     /// this future, takes nothing back: the order goes on to be written.
-    pub(crate) async fn take_in(&self, order: NewOrder) -> Outcome {
+    pub(crate) async fn insert(&self, order: NewOrder) -> Outcome {
         match tokio::time::timeout(self.commit_wait, self.batcher.submit(order)).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(BatchError::Overloaded)) => Err(Refusal::Overloaded),
@@ -94,13 +94,13 @@ struct Writer {
 
 async fn flush(writer: &Writer, hints: &Hints, mut orders: Vec<NewOrder>) -> Vec<Outcome> {
     let count = orders.len();
-    let taken = hints.handoff.take(&mut orders);
+    let claims = hints.handoff.take(&mut orders);
     let orders: Arc<[NewOrder]> = orders.into();
     match writer.insert(orders.clone()).await {
         Ok(created) => {
             [&WRITING, &UNABLE, &SENDING_AGAIN].into_iter().for_each(FailureLog::succeeded);
-            if let Some(taken) = taken {
-                taken(&created);
+            if let Some(tell_committed) = claims {
+                tell_committed(&created);
             }
             if orders.iter().any(|order| order.first_move.is_none()) {
                 hints.work.notify_one();
@@ -130,7 +130,7 @@ impl Writer {
             Err(error) if is_connection_lost(&error) => {
                 SENDING_AGAIN.failed(&error);
                 let mut created = self.insert_once(orders.clone()).await?;
-                let earlier = self.find_earlier(created.taken(&orders)).await;
+                let earlier = self.find_earlier(created.conflicting_keys(&orders)).await;
                 created.adopt(&orders, &earlier);
                 Ok(created)
             }
@@ -146,12 +146,12 @@ impl Writer {
     }
 
     /// The others of the batch are written by now, and told so whether or not this can be read.
-    async fn find_earlier(&self, taken: Vec<TenantKey>) -> Earlier {
-        if taken.is_empty() {
+    async fn find_earlier(&self, conflicting: Vec<TenantKey>) -> Earlier {
+        if conflicting.is_empty() {
             return Earlier::default();
         }
         let found = self.db.read(move |connection| {
-            Box::pin(async move { find_earlier(connection, &taken).await })
+            Box::pin(async move { find_earlier(connection, &conflicting).await })
         });
         found.await.unwrap_or_else(|error: DbError| {
             LOOKING_UP.failed(error);
@@ -172,7 +172,7 @@ impl Writer {
 
     /// What to tell each order's client, once they are committed.
     async fn outcomes(&self, orders: &[NewOrder], created: &Created) -> Vec<Outcome> {
-        let earlier = self.find_earlier(created.taken(orders)).await;
+        let earlier = self.find_earlier(created.conflicting_keys(orders)).await;
         let insertions = created.insertions(orders, &earlier).into_iter();
         insertions.map(|known| known.ok_or(Refusal::Unavailable)).collect()
     }

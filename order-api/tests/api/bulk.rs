@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use http::Request;
 use order_api::OrderApi;
+use schema_orders::hints::NotifyScope;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -186,8 +187,7 @@ async fn start_again(
     database: &schema_pg::testing::TestDb,
     hints: &schema_orders::hints::Hints,
 ) -> Arc<OrderApi> {
-    crate::world::start(database, hints, order_api::RelayPlace::Here, 20_000, &[NO_WAIT, FAST])
-        .await
+    crate::world::start(database, hints, NotifyScope::ThisProcess, 20_000, &[NO_WAIT, FAST]).await
 }
 
 #[tokio::test]

@@ -2,8 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use http::{Method, header};
-use order_api::RelayPlace;
-use schema_orders::hints::{SETTLED_CHANNEL, WORK_CHANNEL, notify};
+use schema_orders::hints::{NotifyScope, SETTLED_CHANNEL, WORK_CHANNEL, notify};
 use schema_orders::listen::listen_for_ever;
 use schema_orders::testing::fresh_database;
 use schema_pg::DbError;
@@ -143,7 +142,7 @@ async fn sees_what_a_relay_elsewhere_stored_even_if_nobody_tells() {
 
 #[tokio::test]
 async fn tells_relays_elsewhere_of_work_and_hears_what_they_settled() {
-    let world = World::on(fresh_database().await, RelayPlace::Elsewhere, &[]).await;
+    let world = World::on(fresh_database().await, NotifyScope::OtherProcesses, &[]).await;
     let db = world.database.db.clone();
     let heard = Arc::new(Notify::new());
     let listening = tokio::spawn(listen_for_ever(db.clone(), WORK_CHANNEL, heard.clone()));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 use http::{Method, StatusCode};
-use order_api::{Deps, OrderApi, RelayPlace};
-use schema_orders::hints::Hints;
+use order_api::{Deps, OrderApi};
+use schema_orders::hints::{Hints, NotifyScope};
 use schema_orders::testing::{empty_database, make_oldest_message_older};
 use schema_pg::testing::TestDb;
 use serde_json::Value;
@@ -35,7 +35,7 @@ async fn has_the_seeds_shape_and_really_asks() {
 #[tokio::test]
 async fn is_not_ready_before_the_migrations() {
     let empty = empty_database().await;
-    let world = World::on(empty, RelayPlace::Here, &[]).await;
+    let world = World::on(empty, NotifyScope::ThisProcess, &[]).await;
     let ready = world.get("/health/ready").await;
     assert_eq!((ready.status.as_u16(), status_of(&ready, "database")), (503, "unhealthy".into()));
     assert_eq!(world.get("/health").await.status, 503);
@@ -85,7 +85,7 @@ async fn shows_the_window_and_the_seeds_metrics() {
     let deps = Deps {
         db: world.database.db.clone(),
         hints: world.hints.clone(),
-        relay: RelayPlace::Here,
+        notify_scope: NotifyScope::ThisProcess,
         metrics: Some(metrics),
         inventory_url: None,
     };
@@ -137,7 +137,7 @@ async fn with_inventory(
     let deps = Deps {
         db: database.db.clone(),
         hints: Hints::new(),
-        relay: RelayPlace::Here,
+        notify_scope: NotifyScope::ThisProcess,
         metrics: None,
         inventory_url: Some(url),
     };

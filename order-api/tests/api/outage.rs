@@ -2,8 +2,8 @@
 
 use futures_util::future::join_all;
 use http::Method;
-use order_api::{Deps, OrderApi, RelayPlace};
-use schema_orders::hints::Hints;
+use order_api::{Deps, OrderApi};
+use schema_orders::hints::{Hints, NotifyScope};
 use schema_orders::testing::{end_all_sessions, lock_sagas};
 use schema_pg::{Db, PoolConfig};
 
@@ -17,9 +17,11 @@ async fn without_its_database_it_asks_to_try_again_and_stays_alive() {
     let url = "postgres://nobody@127.0.0.1:1/orders";
     let pool = PoolConfig { acquire_timeout_ms: 300, ..PoolConfig::new(url, "test") };
     let db = Db::lazy(&pool).unwrap();
-    let (hints, relay) = (Hints::new(), RelayPlace::Elsewhere);
-    let api =
-        OrderApi::start(config(&[]), Deps { db, hints, relay, metrics: None, inventory_url: None });
+    let (hints, notify_scope) = (Hints::new(), NotifyScope::OtherProcesses);
+    let api = OrderApi::start(
+        config(&[]),
+        Deps { db, hints, notify_scope, metrics: None, inventory_url: None },
+    );
     let ask = async |method, path: &str| send(&api.router(), request(method, path)).await;
     check_unavailable(&send(&api.router(), order_request("k", &one_ps5())).await);
     let id = uuid::Uuid::now_v7();

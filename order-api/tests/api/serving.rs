@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use order_api::{Deps, RelayPlace, serve};
+use order_api::{Deps, serve};
+use schema_orders::hints::NotifyScope;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
@@ -119,7 +120,7 @@ impl Served {
         let deps = Deps {
             db: world.database.db.clone(),
             hints: world.hints.clone(),
-            relay: RelayPlace::Here,
+            notify_scope: NotifyScope::ThisProcess,
             metrics: None,
             inventory_url: None,
         };

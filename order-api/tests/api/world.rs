@@ -9,8 +9,8 @@ use clap::Parser;
 use edge::Caller;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
-use order_api::{Config, Deps, OrderApi, RelayPlace};
-use schema_orders::hints::Hints;
+use order_api::{Config, Deps, OrderApi};
+use schema_orders::hints::{Hints, NotifyScope};
 use schema_orders::testing::fresh_database;
 use schema_pg::testing::TestDb;
 use schema_pg::{Db, PoolConfig};
@@ -60,18 +60,22 @@ impl World {
 
     /// With these settings, and the relay in the same process.
     pub(crate) async fn with(arguments: &[&str]) -> World {
-        World::on(fresh_database().await, RelayPlace::Here, arguments).await
+        World::on(fresh_database().await, NotifyScope::ThisProcess, arguments).await
     }
 
-    pub(crate) async fn on(database: TestDb, relay: RelayPlace, arguments: &[&str]) -> World {
+    pub(crate) async fn on(
+        database: TestDb,
+        notify_scope: NotifyScope,
+        arguments: &[&str],
+    ) -> World {
         let hints = Hints::new();
-        let api = start(&database, &hints, relay, LOCK_TIMEOUT_MS, arguments).await;
+        let api = start(&database, &hints, notify_scope, LOCK_TIMEOUT_MS, arguments).await;
         World { database, hints, api }
     }
 
     /// A second service on the same database, which waits for locks only briefly.
     pub(crate) async fn impatient(&self, arguments: &[&str]) -> Arc<OrderApi> {
-        start(&self.database, &self.hints, RelayPlace::Here, 100, arguments).await
+        start(&self.database, &self.hints, NotifyScope::ThisProcess, 100, arguments).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -131,7 +135,7 @@ impl Answer {
 pub(crate) async fn start(
     database: &TestDb,
     hints: &Hints,
-    relay: RelayPlace,
+    notify_scope: NotifyScope,
     lock_timeout_ms: u32,
     arguments: &[&str],
 ) -> Arc<OrderApi> {
@@ -144,7 +148,7 @@ pub(crate) async fn start(
     let hints = hints.clone();
     OrderApi::start(
         config(arguments),
-        Deps { db, hints, relay, metrics: None, inventory_url: None },
+        Deps { db, hints, notify_scope, metrics: None, inventory_url: None },
     )
 }
 

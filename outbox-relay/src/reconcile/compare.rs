@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use relay_core::answer::Reservation;
 use saga::StateName;
-use schema_orders::looking_back::TakenOrder;
+use schema_orders::looking_back::PlacedOrder;
 
 /// How they differ: four of the kinds that `valerix reconcile` knows, in its words. The others cannot be
 /// seen from an order.
@@ -45,7 +45,7 @@ pub(super) fn is_final(state: &str) -> bool {
 }
 
 /// What does not fit; `found` is the reservation as inventory has it.
-pub(super) fn compare(order: &TakenOrder, found: Option<&Reservation>) -> Option<Kind> {
+pub(super) fn compare(order: &PlacedOrder, found: Option<&Reservation>) -> Option<Kind> {
     let is_confirmed = StateName::parse(&order.state) == Some(StateName::Confirmed);
     let holding = found.filter(|found| matches!(found.state.as_str(), "held" | "committed"));
     if found.and_then(|found| found.order_id).is_some_and(|owner| owner != order.order_id) {

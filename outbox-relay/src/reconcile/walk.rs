@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use schema_orders::looking_back::TakenOrder;
+use schema_orders::looking_back::PlacedOrder;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -35,7 +35,7 @@ impl Walk {
     }
 
     /// `page` is what [`Walk::newest`] led to.
-    pub(super) fn saw_newest(&mut self, page: &[TakenOrder]) {
+    pub(super) fn saw_newest(&mut self, page: &[PlacedOrder]) {
         if let Some(first) = page.first() {
             self.newest = first.order_id;
         }
@@ -51,7 +51,7 @@ impl Walk {
     }
 
     /// `page` is what [`Walk::past`] led to; an empty one ends the pass.
-    pub(super) fn saw_past(&mut self, page: &[TakenOrder]) {
+    pub(super) fn saw_past(&mut self, page: &[PlacedOrder]) {
         self.past = page.last().map(|last| last.order_id);
     }
 }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use outbox_relay::gate::Gate;
-use outbox_relay::{Config, Reach, Relay, serve};
+use outbox_relay::{Config, Relay, serve};
 use relay_core::breaker::BreakerState;
 use saga::stored::Line;
-use schema_orders::hints::Hints;
+use schema_orders::hints::{Hints, NotifyScope};
 use schema_orders::orders::NewOrder;
 use schema_orders::testing::insert_orders;
 use schema_pg::testing::TestDb;
@@ -94,8 +94,8 @@ impl World {
             let plans = schema_pg::Plans::Lookups;
             let pool = schema_pg::PoolConfig { plans, ..schema_pg::PoolConfig::new(&url, "relay") };
             let db = schema_pg::Db::connect(&pool).await.unwrap();
-            let reach = Reach::OtherProcesses;
-            let relay = Relay::new(config, db, shared, reach).unwrap();
+            let scope = NotifyScope::OtherProcesses;
+            let relay = Relay::new(config, db, shared, scope).unwrap();
             // Hardly anybody asks.
             let _ = tell.send(Arc::clone(relay.gate()));
             serve(relay, None, stopped).await.unwrap();

@@ -34,6 +34,15 @@ pub struct Hints {
     pub handoff: Handoff,
 }
 
+/// Where relays and order services run, which decides how they tell each other to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotifyScope {
+    /// All in this process: they share one [`Hints`].
+    ThisProcess,
+    /// Others run elsewhere: LISTEN and NOTIFY as well, as a hint only.
+    OtherProcesses,
+}
+
 /// What a waiting request needs to know of a saga that has settled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {

@@ -1,4 +1,4 @@
-//! Orders that were taken some time ago, newest first: for the relay that asks inventory whether it agrees.
+//! Orders that were placed some time ago, newest first: for the relay that asks inventory whether it agrees.
 //!
 //! A page at a time, between two ids: an id begins with the time it was made at, so the primary key finds
 //! the page, however long the history is.
@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 /// An order, and where its saga stands.
 #[derive(Debug, Clone)]
-pub struct TakenOrder {
-    /// Whose.
+pub struct PlacedOrder {
+    /// UUIDv7: when it was placed.
     pub order_id: Uuid,
     /// Under which id inventory knows it.
     pub reservation_id: Uuid,
@@ -31,19 +31,19 @@ pub struct Page {
     pub above: Uuid,
     /// Ids below this one.
     pub below: Uuid,
-    /// Orders taken before so many milliseconds.
+    /// Orders placed at least so many milliseconds ago.
     pub age_ms: i64,
     /// So many at most.
     pub orders_max: i64,
 }
 
 /// The newest orders of a page, newest first.
-pub async fn find_taken_orders(
+pub async fn find_placed_orders(
     connection: &mut PgConnection,
     page: Page,
-) -> sqlx::Result<Vec<TakenOrder>> {
+) -> sqlx::Result<Vec<PlacedOrder>> {
     sqlx::query_as!(
-        TakenOrder,
+        PlacedOrder,
         r#"
         select saga.order_id as "order_id!", saga.reservation_id as "reservation_id!",
             saga.state as "state!", saga.version as "version!",
@@ -73,9 +73,9 @@ pub async fn find_taken_orders(
 pub async fn find_orders_again(
     connection: &mut PgConnection,
     order_ids: &[Uuid],
-) -> sqlx::Result<Vec<TakenOrder>> {
+) -> sqlx::Result<Vec<PlacedOrder>> {
     sqlx::query_as!(
-        TakenOrder,
+        PlacedOrder,
         r#"
         select saga.order_id as "order_id!", saga.reservation_id as "reservation_id!",
             saga.state as "state!", saga.version as "version!",

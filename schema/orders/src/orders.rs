@@ -113,7 +113,7 @@ pub struct Earlier(HashMap<TenantKey, StoredKey>);
 pub type TenantKey = (String, String);
 
 impl Created {
-    /// When this order was written; `None`: it was not, its key was taken.
+    /// When this order was written; `None`: it was not, its key was used before.
     pub fn at(&self, order_id: Uuid) -> Option<DateTime<Utc>> {
         self.0.get(&order_id).copied()
     }
@@ -125,13 +125,13 @@ impl Created {
         self.0.extend(written.map(|stored| (stored.order_id, stored.created_at)));
     }
 
-    /// The keys of the orders that were not written, because they were taken.
-    pub fn taken(&self, orders: &[NewOrder]) -> Vec<TenantKey> {
-        let taken = orders.iter().filter(|order| !self.0.contains_key(&order.id));
-        taken.map(|order| (order.tenant.clone(), order.key.clone())).collect()
+    /// The keys of the orders that were not written, because their keys were used before.
+    pub fn conflicting_keys(&self, orders: &[NewOrder]) -> Vec<TenantKey> {
+        let conflicting = orders.iter().filter(|order| !self.0.contains_key(&order.id));
+        conflicting.map(|order| (order.tenant.clone(), order.key.clone())).collect()
     }
 
-    /// What became of each order. `None`: its key was taken when we inserted, and is not among the earlier ones
+    /// What became of each order. `None`: its key was in use when we inserted, and is not among the earlier ones
     /// (retention removed it in between, or they could not be read).
     pub fn insertions(&self, orders: &[NewOrder], earlier: &Earlier) -> Vec<Option<Insertion>> {
         let became = |order: &NewOrder| {

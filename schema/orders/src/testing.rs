@@ -33,11 +33,11 @@ pub async fn insert_orders(
     orders: &[NewOrder],
 ) -> sqlx::Result<Vec<Insertion>> {
     let created = insert_new(connection, orders).await?;
-    let taken = created.taken(orders);
-    let earlier = if taken.is_empty() {
+    let conflicting = created.conflicting_keys(orders);
+    let earlier = if conflicting.is_empty() {
         Earlier::default()
     } else {
-        find_earlier(connection, &taken).await?
+        find_earlier(connection, &conflicting).await?
     };
     let insertions = created.insertions(orders, &earlier).into_iter();
     insertions.map(|known| known.ok_or(sqlx::Error::RowNotFound)).collect()

@@ -1,7 +1,7 @@
 //! `valerix order-api`: the order service alone. Relays live in other processes.
 
-use order_api::{Deps, RelayPlace};
-use schema_orders::hints::Hints;
+use order_api::Deps;
+use schema_orders::hints::{Hints, NotifyScope};
 
 use crate::cli::OrderApi;
 use crate::databases::ORDERS;
@@ -24,7 +24,7 @@ pub(crate) async fn run(asked: OrderApi) -> anyhow::Result<()> {
     let deps = Deps {
         db: db?,
         hints: Hints::new(),
-        relay: RelayPlace::Elsewhere,
+        notify_scope: NotifyScope::OtherProcesses,
         metrics: Some(metrics),
         inventory_url: Some(asked.inventory_service_url),
     };

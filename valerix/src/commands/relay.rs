@@ -1,8 +1,8 @@
 //! `valerix relay`: one relay alone. Several may run; each takes over from one that falls silent.
 
 use edge::{MetricsHandle, ServeConfig};
-use outbox_relay::{Reach, Relay};
-use schema_orders::hints::Hints;
+use outbox_relay::Relay;
+use schema_orders::hints::{Hints, NotifyScope};
 use schema_pg::{Plans, PoolConfig};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -28,7 +28,7 @@ pub(crate) async fn run(asked: cli::Relay) -> anyhow::Result<()> {
     let waiting = waiting::answer_until(listener, opening);
     let Some(waited) = stop.run_until_cancelled(waiting).await else { return Ok(()) };
     let (listener, db) = waited?;
-    let relay = Relay::new(asked.config, db?, Hints::new(), Reach::OtherProcesses)?;
+    let relay = Relay::new(asked.config, db?, Hints::new(), NotifyScope::OtherProcesses)?;
     serve(relay, listener, metrics, stop).await
 }
 

@@ -1,6 +1,6 @@
 //! Who follows which order, and how they learn that there is something to read.
 //!
-//! As with `settlement`: the table is the truth and is polled for all streams of the process in one query;
+//! As with `order_waiters`: the table is the truth and is polled for all streams of the process in one query;
 //! hints only make it faster. A stream reads its order's journal only when it is woken.
 
 use std::collections::BTreeMap;

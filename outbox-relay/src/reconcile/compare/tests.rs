@@ -41,7 +41,7 @@ fn each_way_to_differ_has_its_name() {
     for (state, found, expected) in cases {
         let lines = sqlx::types::Json(lines(&[("b", 2), ("a", 1), ("b", 3)]));
         let (state, reservation_id) = (state.to_owned(), Uuid::nil());
-        let order = TakenOrder { order_id: ORDER, reservation_id, state, version: 1, lines };
+        let order = PlacedOrder { order_id: ORDER, reservation_id, state, version: 1, lines };
         assert_eq!(compare(&order, found.as_ref()), expected, "{order:?} {found:?}");
     }
 }

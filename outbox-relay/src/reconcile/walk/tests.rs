@@ -5,10 +5,10 @@ use sqlx::types::Json;
 use super::*;
 
 /// What the database would give.
-fn page(ids: &BTreeSet<u128>, (above, below, orders_max): Range) -> Vec<TakenOrder> {
+fn page(ids: &BTreeSet<u128>, (above, below, orders_max): Range) -> Vec<PlacedOrder> {
     let between = ids.iter().rev().map(|id| Uuid::from_u128(*id));
     let between = between.filter(|id| *id > above && *id < below).take(orders_max);
-    let order = |order_id| TakenOrder {
+    let order = |order_id| PlacedOrder {
         order_id,
         reservation_id: order_id,
         state: "confirmed".to_owned(),

@@ -23,7 +23,7 @@ async fn ten_orders() -> TestDb {
 }
 
 async fn find(test: &TestDb, page: Page) -> Vec<Uuid> {
-    let found = test.db.read(move |c| Box::pin(find_taken_orders(c, page))).await.unwrap();
+    let found = test.db.read(move |c| Box::pin(find_placed_orders(c, page))).await.unwrap();
     found.iter().map(|order| order.order_id).collect()
 }
 

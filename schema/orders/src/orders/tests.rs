@@ -37,7 +37,7 @@ async fn orders_that_are_sent_again_after_a_lost_answer_are_known_as_written() {
     let lost = insert(&database, &orders).await;
 
     let mut created = insert(&database, &orders).await;
-    let earlier = look_up(&database, created.taken(&orders)).await;
+    let earlier = look_up(&database, created.conflicting_keys(&orders)).await;
     created.adopt(&orders, &earlier);
     assert_eq!(created.at(orders[0].id), None, "its key was another's before");
     assert_eq!(created.at(orders[1].id), lost.at(orders[1].id));

@@ -1,9 +1,8 @@
 //! The three services in one process: what they share, and in which order they stop.
 
 use edge::MetricsHandle;
-use order_api::RelayPlace;
-use outbox_relay::{Reach, Relay};
-use schema_orders::hints::Hints;
+use outbox_relay::Relay;
+use schema_orders::hints::{Hints, NotifyScope};
 use schema_pg::Db;
 
 use super::places::Listeners;
@@ -59,14 +58,14 @@ impl Services {
         let order_deps = order_api::Deps {
             db: databases.orders,
             hints: hints.clone(),
-            relay: RelayPlace::Here,
+            notify_scope: NotifyScope::ThisProcess,
             metrics: Some(metrics.clone()),
             inventory_url: Some(relay_config.inventory_service_url.clone()),
         };
         let inventory_config = up.inventory_api.with_gremlin_on_loopback();
         let inventory_deps =
             inventory_api::Deps { db: databases.inventory, metrics: Some(metrics.clone()) };
-        let relay = Relay::new(relay_config, databases.relay, hints, Reach::ThisProcess)?;
+        let relay = Relay::new(relay_config, databases.relay, hints, NotifyScope::ThisProcess)?;
         let metrics = metrics.clone();
         Ok(Services {
             inventory_api: Running::start("inventory-api", ended.clone(), |stop| async move {

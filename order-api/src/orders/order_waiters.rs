@@ -1,4 +1,4 @@
-//! Who waits for which order, and how they learn that it has settled.
+//! Who waits for which order, and how they learn that it can be answered.
 //!
 //! The table is the truth and is polled for everybody who waits, all in one query; hints only make
 //! it faster. A relay in this process sends the new state itself, so that nobody reads the database
@@ -35,7 +35,7 @@ pub(crate) enum Until {
 
 /// Shared by all handlers; cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Settlement(Arc<Inner>);
+pub(crate) struct OrderWaiters(Arc<Inner>);
 
 struct Inner {
     waiters: Mutex<Waiters>,
@@ -57,9 +57,9 @@ pub(crate) struct WaitersMax {
 
 /// A place in the table; given back when dropped.
 pub(crate) struct Waiter {
-    settlement: Settlement,
+    table: OrderWaiters,
     ticket: Ticket,
-    settled: oneshot::Receiver<Settled>,
+    answerable: oneshot::Receiver<Settled>,
 }
 
 impl WaitersMax {
@@ -70,16 +70,16 @@ impl WaitersMax {
     }
 }
 
-impl Settlement {
-    pub(crate) fn new(most: WaitersMax) -> Settlement {
+impl OrderWaiters {
+    pub(crate) fn new(most: WaitersMax) -> OrderWaiters {
         let (waiters, arrived, look) = (Mutex::default(), Notify::new(), Arc::default());
-        Settlement(Arc::new(Inner { waiters, most, arrived, look }))
+        OrderWaiters(Arc::new(Inner { waiters, most, arrived, look }))
     }
 
     /// Waits for `order_id` from now on: register first and look at the database afterwards, then
     /// nothing can slip through between. `None`: too many wait already.
     pub(crate) fn wait_for(&self, order_id: Uuid, until: Until) -> Option<Waiter> {
-        let (sender, settled) = oneshot::channel();
+        let (sender, answerable) = oneshot::channel();
         let mut waiters = self.waiters();
         let is_full = match until {
             Until::Answerable => false,
@@ -94,7 +94,7 @@ impl Settlement {
         if was_empty {
             self.0.arrived.notify_one();
         }
-        Some(Waiter { settlement: self.clone(), ticket, settled })
+        Some(Waiter { table: self.clone(), ticket, answerable })
     }
 
     /// Ring it to have everybody looked for at once.
@@ -148,15 +148,15 @@ impl Settlement {
 }
 
 impl Waiter {
-    /// What the order came to, or `None` when it has not settled within `limit`.
-    pub(crate) async fn settled_within(mut self, limit: Duration) -> Option<Settled> {
-        tokio::time::timeout(limit, &mut self.settled).await.ok()?.ok()
+    /// The order's new state, or `None` when there was nothing to answer with within `limit`.
+    pub(crate) async fn answerable_within(mut self, limit: Duration) -> Option<Settled> {
+        tokio::time::timeout(limit, &mut self.answerable).await.ok()?.ok()
     }
 }
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        self.settlement.waiters().remove(self.ticket);
+        self.table.waiters().remove(self.ticket);
     }
 }
 

@@ -13,46 +13,46 @@ fn id(n: u128) -> Uuid {
 }
 
 async fn state_of(waiter: Waiter) -> Option<String> {
-    waiter.settled_within(Duration::from_secs(5)).await.map(|settled| settled.state)
+    waiter.answerable_within(Duration::from_secs(5)).await.map(|settled| settled.state)
 }
 
 #[tokio::test]
 async fn wakes_everybody_who_waits_for_an_order_and_nobody_else() {
-    let settlement = Settlement::new(WaitersMax::of(4_096));
-    let first = settlement.wait_for(id(1), Until::Answerable).unwrap();
-    let second = settlement.wait_for(id(1), Until::Answerable).unwrap();
-    let other = settlement.wait_for(id(2), Until::Answerable).unwrap();
-    settlement.waiters().deliver([settled(id(1), "confirmed")]);
+    let order_waiters = OrderWaiters::new(WaitersMax::of(4_096));
+    let first = order_waiters.wait_for(id(1), Until::Answerable).unwrap();
+    let second = order_waiters.wait_for(id(1), Until::Answerable).unwrap();
+    let other = order_waiters.wait_for(id(2), Until::Answerable).unwrap();
+    order_waiters.waiters().deliver([settled(id(1), "confirmed")]);
     assert_eq!(state_of(first).await.as_deref(), Some("confirmed"));
     assert_eq!(state_of(second).await.as_deref(), Some("confirmed"));
-    assert_eq!(settlement.waiters().len(), 1);
-    assert!(other.settled_within(Duration::ZERO).await.is_none());
-    assert_eq!(settlement.waiters().len(), 0, "a place is given back");
+    assert_eq!(order_waiters.waiters().len(), 1);
+    assert!(other.answerable_within(Duration::ZERO).await.is_none());
+    assert_eq!(order_waiters.waiters().len(), 0, "a place is given back");
 }
 
 #[tokio::test]
 async fn a_long_poll_does_not_end_because_the_order_is_queued() {
-    let settlement = Settlement::new(WaitersMax::of(4_096));
-    let post = settlement.wait_for(id(1), Until::Answerable).unwrap();
-    let long_poll = settlement.wait_for(id(1), Until::Final).unwrap();
-    settlement.waiters().deliver([settled(id(1), "queued")]);
+    let order_waiters = OrderWaiters::new(WaitersMax::of(4_096));
+    let post = order_waiters.wait_for(id(1), Until::Answerable).unwrap();
+    let long_poll = order_waiters.wait_for(id(1), Until::Final).unwrap();
+    order_waiters.waiters().deliver([settled(id(1), "queued")]);
     assert_eq!(state_of(post).await.as_deref(), Some("queued"));
-    settlement.waiters().deliver([settled(id(1), "failed")]);
+    order_waiters.waiters().deliver([settled(id(1), "failed")]);
     assert_eq!(state_of(long_poll).await.as_deref(), Some("failed"));
 }
 
 #[tokio::test]
 async fn hands_on_hints_and_looks_when_it_has_lost_some() {
-    let settlement = Settlement::new(WaitersMax::of(4_096));
+    let order_waiters = OrderWaiters::new(WaitersMax::of(4_096));
     let (sender, receiver) = broadcast::channel(1);
-    let waiter = settlement.wait_for(id(3), Until::Answerable).unwrap();
+    let waiter = order_waiters.wait_for(id(3), Until::Answerable).unwrap();
     for n in 1..=3 {
         sender.send(Arc::from([settled(id(n), "confirmed")])).unwrap();
     }
     drop(sender);
-    settlement.clone().follow_hints(receiver).await;
+    order_waiters.clone().follow_hints(receiver).await;
     assert_eq!(state_of(waiter).await.as_deref(), Some("confirmed"));
-    settlement.0.look.notified().await;
+    order_waiters.0.look.notified().await;
 }
 
 #[test]
@@ -74,8 +74,8 @@ fn polls_for_a_waiter_more_rarely_the_longer_it_waits() {
 fn long_polls_leave_room_for_posts_and_waits_for_what_is_answered_at_once() {
     let most = WaitersMax::of(8);
     assert_eq!(most, WaitersMax { all: 4, polls: 3 });
-    let settlement = Settlement::new(most);
-    let wait = |until| settlement.wait_for(id(1), until);
+    let order_waiters = OrderWaiters::new(most);
+    let wait = |until| order_waiters.wait_for(id(1), until);
     let mut polls: Vec<Waiter> = (0..3).map(|_| wait(Until::Final).unwrap()).collect();
     assert!(wait(Until::Final).is_none());
     let post = wait(Until::Answerable).unwrap();
@@ -83,9 +83,9 @@ fn long_polls_leave_room_for_posts_and_waits_for_what_is_answered_at_once() {
     polls.pop();
     assert!(wait(Until::Final).is_some(), "and given back again");
     drop(post);
-    settlement.waiters().deliver([settled(id(1), "confirmed")]);
+    order_waiters.waiters().deliver([settled(id(1), "confirmed")]);
     let counts = || {
-        let waiters = settlement.waiters();
+        let waiters = order_waiters.waiters();
         (waiters.len(), waiters.polls())
     };
     assert_eq!(counts(), (0, 0));
