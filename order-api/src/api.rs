@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::Config;
-use crate::board_gauges::BoardGauges;
+use crate::backlog_gauges::BacklogGauges;
 use crate::console::Console;
 use crate::health::InventoryProbe;
 use crate::orders::events::Streams;
@@ -25,7 +25,7 @@ use crate::routes;
 use crate::staff::access::StaffAccess;
 use crate::staff::breakers::GateProbe;
 use crate::staff::bulk::Runner;
-use crate::staff::desk::Desk;
+use crate::staff::reads::StaffReads;
 use crate::staff::sagas::{GroupsAnswer, Recent, StatsAnswer};
 
 /// Before a task that has panicked is started again.
@@ -54,14 +54,14 @@ pub struct OrderApi {
     pub(crate) order_waiters: OrderWaiters,
     pub(crate) streams: Streams,
     pub(crate) window: ResponseWindow,
-    pub(crate) board: BoardGauges,
+    pub(crate) backlog: BacklogGauges,
     pub(crate) metrics: Option<MetricsHandle>,
     pub(crate) ready_health: HealthCache,
     pub(crate) health: HealthCache,
     pub(crate) deep_health: HealthCache,
     pub(crate) inventory: Option<InventoryProbe>,
     pub(crate) staff_access: StaffAccess,
-    pub(crate) desk: Desk,
+    pub(crate) staff_reads: StaffReads,
     pub(crate) bulk: Runner,
     pub(crate) gates: GateProbe,
     pub(crate) stats: Recent<Arc<StatsAnswer>>,
@@ -102,8 +102,8 @@ impl OrderApi {
         spawn(boxed(order_waiters.clone().poll(db.clone())));
         spawn(boxed(streams.clone().follow_hints(hints.settled.subscribe())));
         spawn(boxed(streams.clone().poll(db.clone())));
-        let board = BoardGauges::default();
-        spawn(boxed(board.clone().show_when_asked(db.clone())));
+        let backlog = BacklogGauges::default();
+        spawn(boxed(backlog.clone().show_when_asked(db.clone())));
         let bulk = Runner::new(db.clone(), hints.clone(), config.bulk_per_s, config.deadline_ms);
         let runner = bulk.clone();
         spawn(boxed(keep_running("bulk actions", move || runner.clone().run())));
@@ -116,7 +116,8 @@ impl OrderApi {
         let intake = Intake::start(&config, db.clone(), hints.clone());
         let console = Console::new(inventory_url.as_deref());
         let inventory = inventory_url.as_deref().map(InventoryProbe::new);
-        let (staff_access, desk) = (StaffAccess::decide(&config), Desk::new(db.clone()));
+        let (staff_access, staff_reads) =
+            (StaffAccess::decide(&config), StaffReads::new(db.clone()));
         Arc::new(OrderApi {
             config,
             db,
@@ -125,14 +126,14 @@ impl OrderApi {
             order_waiters,
             streams,
             window: ResponseWindow::default(),
-            board,
+            backlog,
             metrics,
             ready_health: HealthCache::default(),
             health: HealthCache::default(),
             deep_health: HealthCache::default(),
             inventory,
             staff_access,
-            desk,
+            staff_reads,
             bulk,
             gates: GateProbe::default(),
             stats: Recent::default(),

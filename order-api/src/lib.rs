@@ -10,7 +10,7 @@
 //! waits for anything but the database.
 
 mod api;
-mod board_gauges;
+mod backlog_gauges;
 mod config;
 mod console;
 mod cursor;

@@ -8,7 +8,7 @@ use metrics::Unit;
 /// Says what each series means, and begins counting at zero: a counter that is not there until
 /// something happens cannot be told from one that nobody exports.
 pub(crate) fn describe() {
-    crate::board_gauges::describe();
+    crate::backlog_gauges::describe();
     metrics::counter!("orders_created_total").increment(0);
     metrics::counter!("idempotency_cache_hits_total").increment(0);
     metrics::describe_counter!("orders_created_total", "orders committed, replays not counted");

@@ -35,7 +35,7 @@ pub(crate) fn router(api: Arc<OrderApi>) -> Router {
     if let Some(handle) = api.metrics.clone() {
         let refresh = move || {
             metrics::show_window(&api.window);
-            api.board.look_again();
+            api.backlog.look_again();
         };
         routes = routes.route("/metrics", metrics_route(handle, refresh));
     }

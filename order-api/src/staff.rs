@@ -7,7 +7,7 @@ pub(crate) mod access;
 pub(crate) mod actions;
 pub(crate) mod breakers;
 pub(crate) mod bulk;
-pub(crate) mod desk;
 pub(crate) mod lookup;
+pub(crate) mod reads;
 pub(crate) mod relays;
 pub(crate) mod sagas;

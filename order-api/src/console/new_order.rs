@@ -207,7 +207,7 @@ async fn squares(api: &OrderApi, ids: Vec<Uuid>) -> Result<Vec<Square>, Problem>
     }
     let limit = ids.len();
     let filter = SagaFilter { ids: Some(ids), ..SagaFilter::default() };
-    let read = api.desk.read(move |connection| {
+    let read = api.staff_reads.run(move |connection| {
         Box::pin(async move { find_sagas(connection, &filter, None, limit).await })
     });
     let square = |saga: schema_orders::inspection::SagaRow| {

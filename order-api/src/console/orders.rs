@@ -102,7 +102,7 @@ async fn found_by_id(api: &OrderApi, q: &str) -> Result<Option<Uuid>, Problem> {
     else {
         return Ok(None);
     };
-    let found = api.desk.read(move |connection| Box::pin(find_saga(connection, id))).await?;
+    let found = api.staff_reads.run(move |connection| Box::pin(find_saga(connection, id))).await?;
     Ok(found.map(|saga| saga.order_id))
 }
 

@@ -86,7 +86,7 @@ enum BreakerAction {
 pub(crate) async fn list_breakers(
     State(api): State<Arc<OrderApi>>,
 ) -> Result<Json<Breakers>, Problem> {
-    let read = api.desk.read(|connection| {
+    let read = api.staff_reads.run(|connection| {
         Box::pin(async move {
             let order = find_order(&mut *connection, INVENTORY).await?;
             Ok((order, list_members(connection).await?))

@@ -59,7 +59,7 @@ pub(crate) async fn lookup(
         return Err(Problem::invalid("q", "out-of-range", "1 to 400 bytes"));
     }
     let asked = wanted.clone();
-    let found = api.desk.read(move |connection| {
+    let found = api.staff_reads.run(move |connection| {
         Box::pin(async move { find(connection, &asked, query.tenant.as_deref()).await })
     });
     let encoded = utf8_percent_encode(&wanted, NON_ALPHANUMERIC).to_string();

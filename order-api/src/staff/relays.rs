@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use edge::Problem;
-use schema_orders::board::{WorkList, read_work_list};
+use schema_orders::backlog::{WorkList, read_work_list};
 use schema_orders::relays::{Member, count_held, list_members};
 use serde::Serialize;
 
@@ -53,7 +53,7 @@ pub(crate) struct OutboxAnswer {
 pub(crate) async fn show_relays(
     State(api): State<Arc<OrderApi>>,
 ) -> Result<Json<RelaysAnswer>, Problem> {
-    let read = api.desk.read(|connection| {
+    let read = api.staff_reads.run(|connection| {
         Box::pin(async move {
             let members = list_members(&mut *connection).await?;
             let held = count_held(&mut *connection).await?;

@@ -7,9 +7,7 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use schema_orders::inspection::{
-    SagaFilter, find_by_key, find_sagas, list_groups, measure_standings,
-};
+use schema_orders::inspection::{SagaFilter, count_states, find_by_key, find_sagas, list_groups};
 use schema_orders::orders::{OrderFilter, list_orders};
 use schema_orders::testing::{find_whole_scans, insert_mixed_past, vacuum};
 use schema_pg::{Db, DbError, PoolConfig};
@@ -93,7 +91,7 @@ async fn assert_no_whole_scan(db: &Db) {
     let scans = db.transaction(|connection| {
         Box::pin(async move {
             for _ in 0..TIMES {
-                measure_standings(&mut *connection).await?;
+                count_states(&mut *connection).await?;
                 list_groups(&mut *connection).await?;
                 find_by_key(&mut *connection, None, "past-100", 10).await?;
                 let failed = OrderFilter { state: Some("failed".into()), ..OrderFilter::default() };
@@ -162,7 +160,7 @@ async fn report(world: &World, sagas: i64) {
     let (mut counted, mut grouped) = (Vec::new(), Vec::new());
     for _ in 0..MEASURED {
         let begun = Instant::now();
-        world.database.db.read(|c| Box::pin(measure_standings(c))).await.unwrap();
+        world.database.db.read(|c| Box::pin(count_states(c))).await.unwrap();
         counted.push(begun.elapsed());
         let begun = Instant::now();
         world.database.db.read(|c| Box::pin(list_groups(c))).await.unwrap();

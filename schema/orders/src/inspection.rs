@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-pub use counts::{Counted, Sample, Standings, StateCount, measure_standings};
+pub use counts::{Counted, Sample, StateCount, StateCounts, count_states};
 pub use groups::{Group, list_groups};
 pub use keys::{KeyedOrder, TENANTS_MAX, find_by_key};
 pub use rows::{Holder, SagaRow, find_saga};

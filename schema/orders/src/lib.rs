@@ -5,7 +5,7 @@
 //! Start at [`orders::insert_new`], then [`outbox::lock_fresh`], then [`sagas::store_moves`].
 
 pub mod audit;
-pub mod board;
+pub mod backlog;
 pub mod breaker_orders;
 pub mod bulk_actions;
 pub mod handoff;

@@ -22,8 +22,10 @@ pub(super) async fn count_since(
     api: &Arc<OrderApi>,
     began: DateTime<Utc>,
 ) -> Result<Since, Problem> {
-    let counted =
-        api.desk.read(move |connection| Box::pin(count_orders_since(connection, began))).await?;
+    let counted = api
+        .staff_reads
+        .run(move |connection| Box::pin(count_orders_since(connection, began)))
+        .await?;
     let OrdersSince { accepted, confirmed, waiting, ended_otherwise, doubled, is_capped } = counted;
     let how = if is_capped { Counted::AtLeast } else { Counted::Exact };
     Ok(Since {

@@ -85,7 +85,7 @@ pub(crate) async fn list_of_saga(
     OrderId(id): OrderId,
     StrictQuery(query): StrictQuery<OfSagaQuery>,
 ) -> Result<Json<Page>, Problem> {
-    let found = api.desk.read(move |connection| Box::pin(find_saga(connection, id))).await?;
+    let found = api.staff_reads.run(move |connection| Box::pin(find_saga(connection, id))).await?;
     found.ok_or_else(absent)?;
     let OfSagaQuery { limit, cursor } = query;
     page(&api, AuditQuery { limit, cursor, order_id: Some(id), ..AuditQuery::default() })
@@ -107,7 +107,7 @@ pub(crate) async fn page(api: &OrderApi, query: AuditQuery) -> Result<Page, Prob
     };
     let bound_to = format!("audit\n{filter:?}");
     let before = query.cursor.as_deref().map(|text| cursor::decode(text, &bound_to)).transpose()?;
-    let listed = api.desk.read(move |connection| {
+    let listed = api.staff_reads.run(move |connection| {
         Box::pin(async move { list_actions(connection, &filter, before, i64::from(limit)).await })
     });
     let listed = listed.await?;

@@ -53,7 +53,7 @@ impl Selection {
         as_of: Option<DateTime<Utc>>,
     ) -> Result<Selected, Problem> {
         let Selection { filter, ids } = self.clone();
-        let found = api.desk.read(move |connection| {
+        let found = api.staff_reads.run(move |connection| {
             Box::pin(async move {
                 let now = schema_orders::audit::now(&mut *connection).await?;
                 let as_of = as_of.unwrap_or(now);

@@ -89,7 +89,7 @@ pub(crate) async fn find(
     after: i32,
     limit: u32,
 ) -> Result<BulkAnswer, Problem> {
-    let found = api.desk.read(move |connection| {
+    let found = api.staff_reads.run(move |connection| {
         Box::pin(async move {
             // in this order: an action that was seen done has no item that is seen undone
             let Some(bulk) = find_bulk(&mut *connection, id).await? else { return Ok(None) };

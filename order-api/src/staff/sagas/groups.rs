@@ -54,7 +54,7 @@ pub(crate) async fn groups(
     State(api): State<Arc<OrderApi>>,
 ) -> Result<Json<Arc<GroupsAnswer>>, Problem> {
     let grouped = || async {
-        let groups = api.desk.read(|connection| Box::pin(list_groups(connection))).await?;
+        let groups = api.staff_reads.run(|connection| Box::pin(list_groups(connection))).await?;
         let items = groups.into_iter().map(GroupAnswer::from).collect();
         Ok(Arc::new(GroupsAnswer { items, next_cursor: None }))
     };

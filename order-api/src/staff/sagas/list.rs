@@ -98,7 +98,7 @@ pub(crate) async fn find_page(
     let filters = wanted.canonical();
     let bound_to = format!("sagas\n{filters}");
     let before = cursor.as_deref().map(|text| cursor::decode(text, &bound_to)).transpose()?;
-    let read = api.desk.read(move |connection| {
+    let read = api.staff_reads.run(move |connection| {
         Box::pin(async move {
             let as_of = schema_orders::audit::now(&mut *connection).await?;
             let filter = wanted.resolve(&mut *connection).await?;

@@ -76,7 +76,7 @@ pub(crate) async fn explain_saga(
 
 /// The saga, or a 404.
 pub(crate) async fn find(api: &OrderApi, id: Uuid) -> Result<SagaRow, Problem> {
-    let row = api.desk.read(move |connection| Box::pin(find_saga(connection, id))).await?;
+    let row = api.staff_reads.run(move |connection| Box::pin(find_saga(connection, id))).await?;
     row.ok_or_else(absent)
 }
 

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use edge::Problem;
-use schema_orders::inspection::{Counted, Sample, Standings, StateCount, measure_standings};
+use schema_orders::inspection::{Counted, Sample, StateCount, StateCounts, count_states};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -45,15 +45,15 @@ pub(crate) async fn stats(
     State(api): State<Arc<OrderApi>>,
 ) -> Result<Json<Arc<StatsAnswer>>, Problem> {
     let measured = || async {
-        let standings = api.desk.read(|connection| Box::pin(measure_standings(connection)));
-        Ok(Arc::new(StatsAnswer::from(standings.await?)))
+        let counts = api.staff_reads.run(|connection| Box::pin(count_states(connection)));
+        Ok(Arc::new(StatsAnswer::from(counts.await?)))
     };
     api.stats.get_or_make(measured).await.map(Json)
 }
 
-impl From<Standings> for StatsAnswer {
-    fn from(standings: Standings) -> StatsAnswer {
-        let Standings { mut states, in_doubt, stuck, now } = standings;
+impl From<StateCounts> for StatsAnswer {
+    fn from(counts: StateCounts) -> StatsAnswer {
+        let StateCounts { mut states, in_doubt, stuck, now } = counts;
         for known in STATES {
             if !states.iter().any(|counted| counted.state == known) {
                 let sample = Sample { count: 0, counted: Counted::Exact };

@@ -92,8 +92,8 @@ pub(crate) async fn list_attempts(
     workers.sort_unstable();
     workers.dedup();
     let names = api
-        .desk
-        .read(move |connection| Box::pin(async move { find_names(connection, &workers).await }));
+        .staff_reads
+        .run(move |connection| Box::pin(async move { find_names(connection, &workers).await }));
     let names: HashMap<i64, String> = names.await?.into_iter().collect();
     let items = shown.iter().map(|attempt| AttemptAnswer::of(attempt, &names)).collect();
     Ok(Json(Page { items, next_cursor, is_cut: history.is_cut }))
@@ -102,8 +102,8 @@ pub(crate) async fn list_attempts(
 /// A saga's history, or a 404.
 pub(crate) async fn find_history(api: &OrderApi, id: Uuid) -> Result<History, Problem> {
     let found: Option<(SagaRow, Vec<StepRow>)> = api
-        .desk
-        .read(move |connection| {
+        .staff_reads
+        .run(move |connection| {
             Box::pin(async move {
                 // the journal first: a saga that is read later has moved on, and never back
                 let rows = list_steps(&mut *connection, id, 0, ROWS_MAX + 1).await?;

@@ -62,7 +62,7 @@ pub struct StateCount {
 
 /// How everything stands.
 #[derive(Debug, Clone)]
-pub struct Standings {
+pub struct StateCounts {
     /// By state.
     pub states: Vec<StateCount>,
     /// The last call's outcome is unknown.
@@ -81,7 +81,7 @@ struct Row {
 }
 
 /// Counts.
-pub async fn measure_standings(connection: &mut PgConnection) -> sqlx::Result<Standings> {
+pub async fn count_states(connection: &mut PgConnection) -> sqlx::Result<StateCounts> {
     let everything = count_up_to(&mut *connection, EVERYTHING_MAX + 1).await?;
     let states = if everything <= EVERYTHING_MAX {
         let rows = count_everything(&mut *connection).await?;
@@ -94,7 +94,7 @@ pub async fn measure_standings(connection: &mut PgConnection) -> sqlx::Result<St
     let parked = parked.map_or(0, |parked| parked.sample.count);
     let stuck = Sample { count: marks.overdue + parked, counted: Counted::Exact };
     let now = marks.now;
-    Ok(Standings { states, in_doubt: sample(marks.in_doubt, LIVE_MAX), stuck, now })
+    Ok(StateCounts { states, in_doubt: sample(marks.in_doubt, LIVE_MAX), stuck, now })
 }
 
 impl Row {

@@ -1,13 +1,13 @@
-//! How many sagas stand where, and who works on them: read from the database when somebody looks at
-//! the metrics, shown at the next look. Nobody looks, nothing is asked; and a database that does not
-//! answer never keeps the metrics waiting.
+//! Gauges of the backlog: unfinished sagas by state, and the relays that work on them. Each scrape of
+//! `/metrics` starts a read of the database, whose result the next scrape shows. Without scrapes nothing is
+//! read, and a database that does not answer never delays a scrape.
 //!
-//! This service tells it, not a relay: when the relays are gone, somebody must still be able to say so.
+//! This service shows them, not a relay: when all relays are gone, they must still be shown.
 
 use std::sync::Arc;
 
 use metrics::{Unit, describe_gauge, gauge};
-use schema_orders::board::{Standing, WorkList, read_standings, read_work_list};
+use schema_orders::backlog::{BacklogCount, WorkList, count_backlog, read_work_list};
 use schema_pg::{Db, DbError, describe_metrics, show_pool, show_vitals};
 use tokio::sync::Notify;
 
@@ -21,9 +21,9 @@ const QUEUE_REASONS: [&str; 4] = ["breaker_open", "backoff", "throttled", "other
 const PARK_REASONS: [&str; 4] =
     ["contract_error", "poison_message", "release_keeps_failing", "other"];
 
-/// Rings for a look at the board.
+/// Starts a read of the backlog.
 #[derive(Clone, Default)]
-pub(crate) struct BoardGauges(Arc<Notify>);
+pub(crate) struct BacklogGauges(Arc<Notify>);
 
 pub(crate) fn describe() {
     describe_metrics();
@@ -55,7 +55,7 @@ pub(crate) fn describe() {
     describe_gauge!("relays", "relays on the list, by whether they give signs of life");
 }
 
-impl BoardGauges {
+impl BacklogGauges {
     /// Somebody is reading the metrics.
     pub(crate) fn look_again(&self) {
         self.0.notify_one();
@@ -68,44 +68,44 @@ impl BoardGauges {
             show_pool(&db, SERVICE);
             show_vitals(&db, DATABASE).await;
             match read(&db).await {
-                Ok((standings, list)) => {
-                    show_standings(&standings);
+                Ok((counts, list)) => {
+                    show_counts(&counts);
                     show_work_list(&list);
                 }
-                Err(error) => tracing::debug!(%error, "the board could not be read"),
+                Err(error) => tracing::debug!(%error, "the backlog could not be read"),
             }
         }
     }
 }
 
-async fn read(db: &Db) -> Result<(Vec<Standing>, WorkList), DbError> {
+async fn read(db: &Db) -> Result<(Vec<BacklogCount>, WorkList), DbError> {
     let silent_ms = (RELAY_SILENT_MAX_S * 1_000.0) as i64;
-    let standings = db.read(|connection| Box::pin(read_standings(connection))).await?;
+    let counts = db.read(|connection| Box::pin(count_backlog(connection))).await?;
     let list = db.read(move |connection| Box::pin(read_work_list(connection, silent_ms))).await?;
-    Ok((standings, list))
+    Ok((counts, list))
 }
 
 /// Every state is set each time: one that nobody is in any more must not keep its last number.
-fn show_standings(standings: &[Standing]) {
+fn show_counts(counts: &[BacklogCount]) {
     for state in STATES {
-        let here = || standings.iter().filter(|s| known(&STATES, Some(&s.state)) == state);
+        let here = || counts.iter().filter(|s| known(&STATES, Some(&s.state)) == state);
         gauge!("sagas", "state" => state).set(total(here(), |s| s.sagas));
         gauge!("sagas_in_doubt", "state" => state).set(total(here(), |s| s.in_doubt));
         let oldest_s = here().map(|s| s.oldest_age_s).fold(0.0, f64::max);
         gauge!("saga_oldest_age_seconds", "state" => state).set(oldest_s);
     }
-    show_reasons("sagas_queued", "queued", &QUEUE_REASONS, standings);
-    show_reasons("sagas_parked", "parked", &PARK_REASONS, standings);
+    show_reasons("sagas_queued", "queued", &QUEUE_REASONS, counts);
+    show_reasons("sagas_parked", "parked", &PARK_REASONS, counts);
 }
 
 fn show_reasons(
     name: &'static str,
     state: &'static str,
     reasons: &[&'static str],
-    standings: &[Standing],
+    counts: &[BacklogCount],
 ) {
     for reason in reasons.iter().copied() {
-        let here = standings
+        let here = counts
             .iter()
             .filter(|s| s.state == state && known(reasons, s.reason.as_deref()) == reason);
         gauge!(name, "reason" => reason).set(total(here, |s| s.sagas));
@@ -128,6 +128,6 @@ fn known<'k>(words: &[&'k str], word: Option<&str>) -> &'k str {
     found.or(words.last()).copied().unwrap_or("other")
 }
 
-fn total<'s>(standings: impl Iterator<Item = &'s Standing>, of: fn(&Standing) -> i64) -> f64 {
-    standings.map(of).sum::<i64>() as f64
+fn total<'s>(counts: impl Iterator<Item = &'s BacklogCount>, of: fn(&BacklogCount) -> i64) -> f64 {
+    counts.map(of).sum::<i64>() as f64
 }

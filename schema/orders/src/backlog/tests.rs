@@ -56,10 +56,10 @@ async fn counts_what_has_not_ended_by_state_and_reason() {
     }
     let older = "update outbox set created_at = now() - interval '90 s' where order_id = $1";
     run(&test.db, older, ids[0]).await;
-    let mut standings = test.db.read(|c| Box::pin(read_standings(c))).await.unwrap();
-    standings.sort_by(|a, b| a.state.cmp(&b.state));
-    let ages: Vec<f64> = standings.iter().map(|standing| standing.oldest_age_s).collect();
-    let told: Vec<_> = standings
+    let mut counts = test.db.read(|c| Box::pin(count_backlog(c))).await.unwrap();
+    counts.sort_by(|a, b| a.state.cmp(&b.state));
+    let ages: Vec<f64> = counts.iter().map(|count| count.oldest_age_s).collect();
+    let told: Vec<_> = counts
         .iter()
         .map(|s| (s.state.as_str(), s.reason.as_deref(), s.sagas, s.in_doubt))
         .collect();
@@ -119,7 +119,7 @@ async fn reads_no_finished_history() {
     take_orders(&test.db, 3).await;
     let rows_read = test.db.transaction(|connection| {
         Box::pin(async move {
-            read_standings(&mut *connection).await?;
+            count_backlog(&mut *connection).await?;
             sqlx::query_scalar::<_, i64>(
                 "select coalesce(sum(seq_tup_read), 0)::bigint + coalesce(sum(idx_tup_fetch), 0)::bigint
                  from pg_stat_xact_user_tables

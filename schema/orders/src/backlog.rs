@@ -1,13 +1,13 @@
-//! The board: how many sagas stand where, since when, and who works on them. For those on call.
+//! The backlog: how many sagas are unfinished, in which state, since when, and who works on them. For those on call.
 //!
 //! It is read again and again while nothing is well, so it touches live rows only: the work list, and
 //! the parked through their partial index. Finished history is never looked at.
 
 use sqlx::PgConnection;
 
-/// Sagas that stand alike.
+/// Unfinished sagas with the same state and reason.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Standing {
+pub struct BacklogCount {
     /// `pending`, `reserving`, `queued`, `releasing` or `parked`.
     pub state: String,
     /// Why queued or parked, or what a release is for.
@@ -21,9 +21,9 @@ pub struct Standing {
 }
 
 /// Every saga that has not ended, counted by state and reason.
-pub async fn read_standings(connection: &mut PgConnection) -> sqlx::Result<Vec<Standing>> {
+pub async fn count_backlog(connection: &mut PgConnection) -> sqlx::Result<Vec<BacklogCount>> {
     sqlx::query_as!(
-        Standing,
+        BacklogCount,
         r#"
         select saga.state as "state!", saga.reason, count(*) as "sagas!",
             count(*) filter (where saga.in_doubt) as "in_doubt!",
