@@ -34,7 +34,7 @@ use crate::intake::Asked;
 use crate::lines::{RequestedLine, check_lines};
 use crate::reservations::decide;
 use crate::saga_headers::{check_epoch, deadline};
-use crate::verdict::{Failed, Standing};
+use crate::verdict::{CommandAnswer, Failure};
 
 /// Entries of one request.
 const ENTRIES_MAX: usize = 1_000;
@@ -210,11 +210,11 @@ async fn decided(
         Err(problem) => Err(problem.into()),
     };
     let told = match verdict {
-        Ok(standing) => Ok(standing),
-        Err(Failed::Told(problem)) => Err(problem),
-        Err(Failed::Cut) => return (None, None),
+        Ok(answer) => Ok(answer),
+        Err(Failure::Problem(problem)) => Err(problem),
+        Err(Failure::Disconnect) => return (None, None),
     };
-    let status = told.as_ref().map_or_else(Problem::status, Standing::status);
+    let status = told.as_ref().map_or_else(Problem::status, CommandAnswer::status);
     (Some(status.as_u16()), Some(write_line(id, &told)))
 }
 
@@ -231,15 +231,15 @@ fn end(span: Span, batch: Option<TraceContext>, status: Option<u16>, begun: Inst
     span.end(begun.elapsed());
 }
 
-fn write_line(reservation_id: Uuid, verdict: &Result<Standing, Problem>) -> Vec<u8> {
+fn write_line(reservation_id: Uuid, verdict: &Result<CommandAnswer, Problem>) -> Vec<u8> {
     let line = match verdict {
-        Ok(standing) => {
-            let status = standing.status().as_u16();
+        Ok(answer) => {
+            let status = answer.status().as_u16();
             serde_json::to_vec(&AnswerLine {
                 reservation_id,
                 status,
                 retry_after_s: None,
-                body: standing,
+                body: answer,
             })
         }
         Err(problem) => serde_json::to_vec(&AnswerLine {

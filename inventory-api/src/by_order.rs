@@ -21,7 +21,7 @@ use crate::intake::Asked;
 use crate::lines::{RequestedLine, check_lines};
 use crate::reservations::decide;
 use crate::saga_headers::SagaHeaders;
-use crate::verdict::{Failed, Standing};
+use crate::verdict::{CommandAnswer, Failure};
 
 const ORDER_ID_CHARS_MAX: usize = 100;
 
@@ -35,20 +35,20 @@ struct OrderRequest {
 }
 
 #[derive(Debug, Serialize)]
-struct OrderStanding {
+struct OrderCommandAnswer {
     order_id: String,
     #[serde(flatten)]
-    standing: Standing,
+    answer: CommandAnswer,
 }
 
 pub(crate) async fn reserve(
     State(api): State<Arc<InventoryApi>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Failed> {
+) -> Result<Response, Failure> {
     let (order_id, asked) = read(&api, &headers, body).await?;
-    let standing = decide(&api, asked).await?;
-    Ok(OrderStanding { order_id, standing }.into_response())
+    let answer = decide(&api, asked).await?;
+    Ok(OrderCommandAnswer { order_id, answer }.into_response())
 }
 
 /// Reserve, then commit. What ends in between is finished by sending it again.
@@ -56,15 +56,15 @@ pub(crate) async fn deduct(
     State(api): State<Arc<InventoryApi>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Failed> {
+) -> Result<Response, Failure> {
     let (order_id, asked) = read(&api, &headers, body).await?;
     let (reservation_id, epoch) = (asked.command.reservation_id(), asked.command.epoch());
     let (until, is_marked) = (asked.until, asked.is_marked);
     let reserved = decide(&api, asked).await?;
     let command = Command::Commit { reservation_id, epoch };
     let committed = decide(&api, Asked { command, until, is_marked }).await?;
-    let standing = committed.made_by(&reserved);
-    Ok(OrderStanding { order_id, standing }.into_response())
+    let answer = committed.made_by(&reserved);
+    Ok(OrderCommandAnswer { order_id, answer }.into_response())
 }
 
 async fn read(
@@ -103,8 +103,8 @@ fn check_either(
     }
 }
 
-impl IntoResponse for OrderStanding {
+impl IntoResponse for OrderCommandAnswer {
     fn into_response(self) -> Response {
-        (self.standing.status(), Json(self)).into_response()
+        (self.answer.status(), Json(self)).into_response()
     }
 }

@@ -21,7 +21,7 @@ use self::settings::Settings;
 pub(crate) use self::strike::Strike;
 use self::watch::{Numbered, Watch};
 use crate::metrics;
-use crate::verdict::Failed;
+use crate::verdict::Failure;
 
 /// Calls that take their numbers in one statement at most.
 const NUMBERS_AT_ONCE: usize = 1_000;
@@ -85,12 +85,12 @@ impl Gremlin {
 
     /// For an order that asked for it: the call that made its reservation gets no answer. A repeated
     /// call does, so the order ends like every other.
-    pub(crate) fn lose_marked(&self) -> Result<(), Failed> {
+    pub(crate) fn lose_marked(&self) -> Result<(), Failure> {
         if self.0.is_none() {
             return Ok(());
         }
         metrics::count_chaos("marked_order");
-        Err(Failed::Cut)
+        Err(Failure::Disconnect)
     }
 }
 

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::intake::Asked;
 use crate::lines::{RequestedLine, check_lines};
 use crate::saga_headers::SagaHeaders;
-use crate::verdict::{Failed, Standing, absent, verdict};
+use crate::verdict::{CommandAnswer, Failure, absent, verdict};
 use crate::{InventoryApi, db_problem};
 
 type IdPath = Result<Path<String>, PathRejection>;
@@ -54,7 +54,7 @@ pub(crate) async fn reserve(
     path: IdPath,
     headers: HeaderMap,
     body: Body,
-) -> Result<Standing, Failed> {
+) -> Result<CommandAnswer, Failure> {
     let id = parse_id(path)?;
     let saga = SagaHeaders::read(&headers, api.config.call_time())?;
     let request: ReserveRequest = edge::read_json(&headers, body).await?;
@@ -68,7 +68,7 @@ pub(crate) async fn release(
     path: IdPath,
     StrictQuery(query): StrictQuery<ReleaseQuery>,
     headers: HeaderMap,
-) -> Result<Standing, Failed> {
+) -> Result<CommandAnswer, Failure> {
     let reservation_id = parse_id(path)?;
     let saga = SagaHeaders::read(&headers, api.config.call_time())?;
     let order_id = query.order_id;
@@ -80,7 +80,7 @@ pub(crate) async fn commit(
     State(api): State<Arc<InventoryApi>>,
     path: IdPath,
     headers: HeaderMap,
-) -> Result<Standing, Failed> {
+) -> Result<CommandAnswer, Failure> {
     let reservation_id = parse_id(path)?;
     let saga = SagaHeaders::read(&headers, api.config.call_time())?;
     let command = Command::Commit { reservation_id, epoch: saga.epoch };
@@ -114,7 +114,7 @@ pub(crate) async fn get_reservation(
 }
 
 /// Every command goes this way, alone or in a batch, and past the gremlin.
-pub(crate) async fn decide(api: &InventoryApi, asked: Asked) -> Result<Standing, Failed> {
+pub(crate) async fn decide(api: &InventoryApi, asked: Asked) -> Result<CommandAnswer, Failure> {
     let (id, is_marked) = (asked.command.reservation_id(), asked.is_marked);
     let strike = api.gremlin.look_at(&asked.command).await;
     if let Some(strike) = &strike {
@@ -124,11 +124,11 @@ pub(crate) async fn decide(api: &InventoryApi, asked: Asked) -> Result<Standing,
     if let Some(strike) = &strike {
         strike.after().await?;
     }
-    let standing = verdict?;
-    if is_marked && standing.is_fresh() {
+    let answer = verdict?;
+    if is_marked && answer.is_fresh() {
         api.gremlin.lose_marked()?;
     }
-    Ok(standing)
+    Ok(answer)
 }
 
 fn parse_id(path: IdPath) -> Result<Uuid, Problem> {

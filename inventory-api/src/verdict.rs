@@ -13,16 +13,16 @@ use uuid::Uuid;
 
 use crate::intake::{Decided, Refusal};
 
-/// A reservation that stands as asked.
+/// The answer to a command that was carried out, now or earlier: the reservation stands as asked.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct Standing {
+pub(crate) struct CommandAnswer {
     reservation_id: Uuid,
     state: State,
     #[serde(skip)]
     is_fresh: bool,
 }
 
-impl Standing {
+impl CommandAnswer {
     /// 201 when this call made it, 200 when it stood already.
     pub(crate) fn status(&self) -> StatusCode {
         if self.is_fresh { StatusCode::CREATED } else { StatusCode::OK }
@@ -34,36 +34,36 @@ impl Standing {
     }
 
     /// The same, as new as the reservation it ends.
-    pub(crate) fn made_by(self, reserved: &Standing) -> Standing {
-        Standing { is_fresh: reserved.is_fresh, ..self }
+    pub(crate) fn made_by(self, reserved: &CommandAnswer) -> CommandAnswer {
+        CommandAnswer { is_fresh: reserved.is_fresh, ..self }
     }
 }
 
-impl IntoResponse for Standing {
+impl IntoResponse for CommandAnswer {
     fn into_response(self) -> Response {
         (self.status(), Json(self)).into_response()
     }
 }
 
-/// Why there is none.
-pub(crate) enum Failed {
-    /// The caller is told.
-    Told(Problem),
-    /// The caller is told nothing: the connection is cut.
-    Cut,
+/// What a command is answered with instead.
+pub(crate) enum Failure {
+    /// A problem of the contract.
+    Problem(Problem),
+    /// Nothing: the connection is cut, and the caller cannot know what was done.
+    Disconnect,
 }
 
-impl From<Problem> for Failed {
-    fn from(problem: Problem) -> Failed {
-        Failed::Told(problem)
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Failure {
+        Failure::Problem(problem)
     }
 }
 
-impl IntoResponse for Failed {
+impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         match self {
-            Failed::Told(problem) => problem.into_response(),
-            Failed::Cut => {
+            Failure::Problem(problem) => problem.into_response(),
+            Failure::Disconnect => {
                 let unseen = (StatusCode::INTERNAL_SERVER_ERROR, Extension(CutConnection));
                 unseen.into_response()
             }
@@ -72,10 +72,13 @@ impl IntoResponse for Failed {
 }
 
 /// What came of a command on this reservation.
-pub(crate) fn verdict(id: Uuid, outcome: Result<Decided, Refusal>) -> Result<Standing, Problem> {
+pub(crate) fn verdict(
+    id: Uuid,
+    outcome: Result<Decided, Refusal>,
+) -> Result<CommandAnswer, Problem> {
     let Decided { answer, is_fresh } = outcome.map_err(refused)?;
     match answer {
-        Answer::Done(state) => Ok(Standing { reservation_id: id, state, is_fresh }),
+        Answer::Done(state) => Ok(CommandAnswer { reservation_id: id, state, is_fresh }),
         Answer::Rejected(rejection) => Err(rejected(rejection)),
         Answer::Tombstoned => Err(conflict(
             StatusCode::GONE,

@@ -48,7 +48,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Config(Config),
     #[command(flatten)]
-    Desk(crate::desk::Desk),
+    Client(crate::client::ClientCommand),
     /// Print completions for a shell
     Completions {
         /// The shell

@@ -13,7 +13,7 @@ mod simulate;
 mod up;
 
 use crate::cli::{Command, Config, Simulate};
-use crate::desk;
+use crate::client;
 use crate::settings::Settings;
 
 /// What a command that serves is called in traces; the others have nothing to tell.
@@ -26,7 +26,7 @@ pub(crate) fn traced_as(command: &Command) -> Option<&'static str> {
         Command::Postgres(_)
         | Command::Migrate(_)
         | Command::Config(_)
-        | Command::Desk(_)
+        | Command::Client(_)
         | Command::Bench(_)
         | Command::ContractTest(_)
         | Command::Reconcile(_)
@@ -41,7 +41,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> anyhow::Result<
         command,
         Command::Config(_)
             | Command::ContractTest(_)
-            | Command::Desk(_)
+            | Command::Client(_)
             | Command::Completions { .. }
     ) {
         settings.log();
@@ -53,7 +53,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> anyhow::Result<
         Command::OrderApi(asked) => order_api::run(*asked).await,
         Command::InventoryApi(asked) => inventory_api::run(*asked).await,
         Command::Relay(asked) => relay::run(*asked).await,
-        Command::Desk(asked) => desk::run(asked).await,
+        Command::Client(asked) => client::run(asked).await,
         Command::Completions { shell } => {
             crate::output::print(&String::from_utf8_lossy(&crate::cli::completions(shell)));
             Ok(())

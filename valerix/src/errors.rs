@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::desk::CallError;
+use crate::client::CallError;
 
 /// 1 is an answer of such a command ("they do not agree"); where it has none, scripts must see another.
 #[derive(Clone, Copy, Debug)]

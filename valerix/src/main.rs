@@ -4,9 +4,9 @@
 //! like the subcommand. Standard output belongs to what a command prints; logs go to standard error.
 
 mod cli;
+mod client;
 mod commands;
 mod databases;
-mod desk;
 mod errors;
 mod listening;
 mod output;

@@ -9,7 +9,7 @@ use super::pattern::{Fault, Planned};
 use super::settings::{Crash, LatencyPoint, Loss};
 use super::watch::Watch;
 use crate::metrics;
-use crate::verdict::Failed;
+use crate::verdict::Failure;
 
 /// A log nobody reads does not keep the gremlin from its work.
 const LAST_WORDS_MAX: Duration = Duration::from_millis(100);
@@ -27,7 +27,7 @@ impl Strike {
     }
 
     /// Before anything is done.
-    pub(crate) async fn before(&self) -> Result<(), Failed> {
+    pub(crate) async fn before(&self) -> Result<(), Failure> {
         let crash = match self.planned.fault {
             Some(Fault::Crash(crash)) => Some(crash),
             Some(Fault::Lose(_)) | None => None,
@@ -49,13 +49,13 @@ impl Strike {
                 let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "gremlin", TITLE);
                 Err(problem.retry_after_s(1).into())
             }
-            Crash::Cut => Err(Failed::Cut),
+            Crash::Cut => Err(Failure::Disconnect),
             Crash::Exit => die(),
         }
     }
 
     /// After it is committed, whatever came of it.
-    pub(crate) async fn after(&self) -> Result<(), Failed> {
+    pub(crate) async fn after(&self) -> Result<(), Failure> {
         if self.planned.delay_point == LatencyPoint::After {
             self.delay().await;
         }
@@ -68,7 +68,7 @@ impl Strike {
         });
         match loss {
             Loss::Error500 => Err(error_500()),
-            Loss::Cut => Err(Failed::Cut),
+            Loss::Cut => Err(Failure::Disconnect),
             Loss::Exit => die(),
         }
     }
@@ -85,7 +85,7 @@ impl Strike {
 
 const TITLE: &str = "the gremlin was here";
 
-fn error_500() -> Failed {
+fn error_500() -> Failure {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "gremlin", TITLE).retryable().into()
 }
 

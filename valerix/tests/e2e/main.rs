@@ -4,8 +4,8 @@
 //! mean something. After every kill the same is asked: does each acknowledged order settle, is stock taken exactly
 //! once, is nothing stuck?
 
+mod client;
 mod console;
-mod desk;
 mod given_databases;
 mod hazards;
 mod inventory_down;

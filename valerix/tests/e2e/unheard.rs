@@ -131,7 +131,7 @@ async fn a_watch_ends_with_its_reader_though_the_order_goes_on() {
     let orders = system.orders.json("/api/orders").await;
     let id = orders["items"][0]["id"].as_str().expect("an id").to_owned();
     let (reader, output) = pipe().expect("a pipe");
-    let mut watching = system.start_desk(&["orders", "watch", &id], output.into());
+    let mut watching = system.start_client(&["orders", "watch", &id], output.into());
     let mut first = String::new();
     BufReader::new(reader).read_line(&mut first).expect("it tells a move");
     assert!(first.contains("pending"), "{first}");

@@ -52,17 +52,17 @@ impl Up {
     }
 
     /// One of the commands that talk to it, as Zoe.
-    pub(crate) fn desk(&self, arguments: &[&str]) -> Ended {
-        run(self.directory.path(), arguments, &self.desk_settings())
+    pub(crate) fn client(&self, arguments: &[&str]) -> Ended {
+        run(self.directory.path(), arguments, &self.client_settings())
     }
 
     /// The same with an output of one's own.
-    pub(crate) fn start_desk(&self, arguments: &[&str], output: Stdio) -> Process {
-        let (directory, settings) = (self.directory.path(), self.desk_settings());
+    pub(crate) fn start_client(&self, arguments: &[&str], output: Stdio) -> Process {
+        let (directory, settings) = (self.directory.path(), self.client_settings());
         Process::start_with(directory, arguments, &settings, output, Stdio::piped())
     }
 
-    fn desk_settings(&self) -> [(&'static str, String); 3] {
+    fn client_settings(&self) -> [(&'static str, String); 3] {
         [
             ("VALERIX_URL", format!("http://{}", self.orders.address)),
             ("VALERIX_INVENTORY_URL", format!("http://{}", self.inventory.address)),

@@ -26,7 +26,7 @@ pub(crate) use http::Remote;
 
 /// What can be asked of running services.
 #[derive(Clone, Debug, Subcommand)]
-pub(crate) enum Desk {
+pub(crate) enum ClientCommand {
     /// Place, show, list and cancel orders
     #[command(subcommand)]
     Orders(orders::Orders),
@@ -51,15 +51,15 @@ pub(crate) enum Desk {
 }
 
 /// Runs one of them.
-pub(crate) async fn run(desk: Desk) -> anyhow::Result<()> {
-    match desk {
-        Desk::Orders(asked) => orders::run(asked).await,
-        Desk::Sagas(asked) => sagas::run(asked).await,
-        Desk::Stats(remote) => sagas::stats(&remote).await,
-        Desk::Stock(asked) => stock::run(asked).await,
-        Desk::Breaker(asked) => breaker::run(asked).await,
-        Desk::Audit(asked) => audit::run(asked).await,
-        Desk::Chaos(asked) => chaos::run(asked).await,
-        Desk::Health(remote) => health::run(&remote).await,
+pub(crate) async fn run(command: ClientCommand) -> anyhow::Result<()> {
+    match command {
+        ClientCommand::Orders(asked) => orders::run(asked).await,
+        ClientCommand::Sagas(asked) => sagas::run(asked).await,
+        ClientCommand::Stats(remote) => sagas::stats(&remote).await,
+        ClientCommand::Stock(asked) => stock::run(asked).await,
+        ClientCommand::Breaker(asked) => breaker::run(asked).await,
+        ClientCommand::Audit(asked) => audit::run(asked).await,
+        ClientCommand::Chaos(asked) => chaos::run(asked).await,
+        ClientCommand::Health(remote) => health::run(&remote).await,
     }
 }
