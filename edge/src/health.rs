@@ -1,4 +1,4 @@
-//! Health as the seeds' users know it: `{status, services{…}, timestamp}`, 503 when a check fails.
+//! Health as in the reference API: `{status, services{…}, timestamp}`, 503 when a check fails.
 //!
 //! Each check runs in a task of its own under a bound: a check that hangs is a check that failed,
 //! and giving up on it must not cancel database work halfway.

@@ -1,4 +1,4 @@
-//! `http_request_duration_seconds{service, method, route, status}`, the seeds' histogram.
+//! `http_request_duration_seconds{service, method, route, status}`, the histogram of the reference API.
 //!
 //! The route is the matched pattern, never the path, and unknown methods share one label, so that
 //! the number of series is bounded. Handles are kept: looking one up in the recorder for every

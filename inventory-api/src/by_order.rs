@@ -1,4 +1,4 @@
-//! POST /api/inventory/reserve and /deduct: the seeds' calls, which know an order and no reservation.
+//! POST /api/inventory/reserve and /deduct: calls of the reference API, which know an order and no reservation.
 //!
 //! The order's id stands for the reservation's: the same order is always the same reservation, so a
 //! call that is sent twice counts once here as well. An order is either driven by a saga or by these

@@ -1,4 +1,4 @@
-//! What the inventory service counts, under the seeds' names where they had one.
+//! What the inventory service counts, under the names of the reference API where it has one.
 
 use schema_inventory::Answer;
 use schema_inventory::decide::{Kind, Movement};

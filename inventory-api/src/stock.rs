@@ -28,7 +28,7 @@ pub(crate) struct ListQuery {
     low: Option<bool>,
 }
 
-/// An item as the seeds' clients know it.
+/// An item as in the reference API.
 #[derive(Debug, Serialize)]
 pub(crate) struct ItemAnswer {
     item_id: String,

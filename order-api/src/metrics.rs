@@ -1,4 +1,4 @@
-//! What the order service counts, under the seeds' names where they had one.
+//! What the order service counts, under the names of the reference API where it has one.
 
 use std::time::Duration;
 

@@ -80,7 +80,7 @@ pub(crate) enum Loss {
     Exit,
 }
 
-/// The seeds' three degrees.
+/// The three degrees of the reference API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Preset {

@@ -1,4 +1,4 @@
-//! The seeds' calls: reserve and deduct by order.
+//! Calls of the reference API: reserve and deduct by order.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ async fn refuses_as_a_saga_is_refused() {
     call(&world, "reserve", order("b", "ps6", 1)).await.assert_is(404, "unknown-item");
     call(&world, "reserve", order("c", "ps5", 1)).await.assert_is(201, "held");
     call(&world, "deduct", order("c", "ps5", 2)).await.assert_is(422, "reservation-mismatch");
-    // the seeds added stock for a negative quantity
+    // unlike in the reference API, a negative quantity does not add stock
     call(&world, "deduct", order("d", "ps5", -5)).await.assert_is(400, "invalid-request");
     call(&world, "deduct", json!({"order_id": "e", "item_id": "ps5"}))
         .await

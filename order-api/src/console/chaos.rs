@@ -15,7 +15,7 @@ use self::since::{Since, count_since};
 use super::failure::Failure;
 use super::form::Fields;
 use super::frame::{Frame, Screen, clock, html};
-use super::inventory::{Chaos, Silence};
+use super::inventory::{Chaos, InventoryError};
 use super::visit::Visit;
 use super::when::{When, length};
 use super::words::{self, Mark, grouped};
@@ -56,7 +56,7 @@ pub(super) async fn switch(
         Some("off") => api.console.inventory.chaos_off().await,
         Some(_) | None => match settings_of(&fields) {
             Ok(settings) => api.console.inventory.chaos_on(&settings).await,
-            Err(problem) => Err(Silence::Refused {
+            Err(problem) => Err(InventoryError::Refused {
                 status: problem.status().as_u16(),
                 said: super::failure::text_of(&problem),
             }),
@@ -72,7 +72,7 @@ pub(super) async fn switch(
             let done = if chaos.enabled { "chaos-on" } else { "chaos-off" };
             Ok(Redirect::to(&format!("/console/chaos?done={done}")).into_response())
         }
-        Err(silence) => page(&api, &visit, Some((fields, silence))).await,
+        Err(error) => page(&api, &visit, Some((fields, error))).await,
     }
 }
 
@@ -104,15 +104,13 @@ fn settings_of(fields: &Fields) -> Result<Value, Problem> {
 async fn page(
     api: &Arc<OrderApi>,
     visit: &Visit,
-    tried: Option<(Fields, Silence)>,
+    tried: Option<(Fields, InventoryError)>,
 ) -> Result<Response, Failure> {
     let now = clock(api).await?;
     let chaos = api.console.inventory.chaos().await;
-    let status = tried.as_ref().map_or(StatusCode::OK, |(_, silence)| silence.status());
+    let status = tried.as_ref().map_or(StatusCode::OK, |(_, error)| error.status());
     let (tried, said) = match tried {
-        Some((fields, silence)) => {
-            (fields, Some(format!("Nothing was changed. {}", silence.text())))
-        }
+        Some((fields, error)) => (fields, Some(format!("Nothing was changed. {}", error.text()))),
         None => (Fields::default(), None),
     };
     let mut frame = Frame::new(api, visit, Screen::Chaos, now);
@@ -126,7 +124,7 @@ async fn page(
             };
             Page::of(frame, &chaos, since, (tried, said), now)
         }
-        Err(silence) => Page::silent(frame, &silence, (tried, said)),
+        Err(error) => Page::unavailable(frame, &error, (tried, said)),
     };
     Ok(html(status, &page))
 }
@@ -171,13 +169,17 @@ impl Page {
     }
 
     /// Inventory itself does not answer: its gremlin cannot be seen, nor switched.
-    fn silent(frame: Frame, silence: &Silence, (tried, said): (Fields, Option<String>)) -> Page {
+    fn unavailable(
+        frame: Frame,
+        error: &InventoryError,
+        (tried, said): (Fields, Option<String>),
+    ) -> Page {
         let mark = words::unclear("not known");
         Page {
             frame,
             tone: mark.tone,
             mark,
-            headline: silence.text().to_owned(),
+            headline: error.text().to_owned(),
             began: None,
             left: String::new(),
             settings: Vec::new(),

@@ -21,9 +21,9 @@ pub(crate) struct Inventory {
     base: Option<String>,
 }
 
-/// Why there is no answer that could be shown.
+/// Why inventory gave no answer that can be shown.
 #[derive(Debug)]
-pub(super) enum Silence {
+pub(super) enum InventoryError {
     /// It was refused, and this is what was said.
     Refused { status: u16, said: String },
     /// Nobody answered, or not in words that are understood here.
@@ -103,23 +103,26 @@ impl Inventory {
         Inventory { client, base: base.map(|base| base.trim_end_matches('/').to_owned()) }
     }
 
-    pub(super) async fn chaos(&self) -> Result<Chaos, Silence> {
+    pub(super) async fn chaos(&self) -> Result<Chaos, InventoryError> {
         self.ask(Method::GET, "/api/admin/chaos", None).await
     }
 
-    pub(super) async fn chaos_on(&self, settings: &Value) -> Result<Chaos, Silence> {
+    pub(super) async fn chaos_on(&self, settings: &Value) -> Result<Chaos, InventoryError> {
         self.ask(Method::POST, "/api/admin/chaos", Some(settings)).await
     }
 
-    pub(super) async fn chaos_off(&self) -> Result<Chaos, Silence> {
+    pub(super) async fn chaos_off(&self) -> Result<Chaos, InventoryError> {
         self.ask(Method::DELETE, "/api/admin/chaos", None).await
     }
 
-    pub(super) async fn items(&self, cursor: Option<&str>) -> Result<Page<Stocked>, Silence> {
+    pub(super) async fn items(
+        &self,
+        cursor: Option<&str>,
+    ) -> Result<Page<Stocked>, InventoryError> {
         self.ask(Method::GET, &format!("/api/inventory?limit=100{}", continued(cursor)), None).await
     }
 
-    pub(super) async fn item(&self, id: &str) -> Result<Stocked, Silence> {
+    pub(super) async fn item(&self, id: &str) -> Result<Stocked, InventoryError> {
         self.ask(Method::GET, &format!("/api/inventory/{}", encoded(id)), None).await
     }
 
@@ -127,17 +130,17 @@ impl Inventory {
         &self,
         id: &str,
         cursor: Option<&str>,
-    ) -> Result<Page<Movement>, Silence> {
+    ) -> Result<Page<Movement>, InventoryError> {
         let path =
             format!("/api/inventory/{}/transactions?limit=50{}", encoded(id), continued(cursor));
         self.ask(Method::GET, &path, None).await
     }
 
-    pub(super) async fn balance(&self, id: &str) -> Result<Balance, Silence> {
+    pub(super) async fn balance(&self, id: &str) -> Result<Balance, InventoryError> {
         self.ask(Method::GET, &format!("/api/inventory/{}/balance", encoded(id)), None).await
     }
 
-    pub(super) async fn update(&self, change: &Value) -> Result<Value, Silence> {
+    pub(super) async fn update(&self, change: &Value) -> Result<Value, InventoryError> {
         self.ask(Method::POST, "/api/inventory/update", Some(change)).await
     }
 
@@ -146,48 +149,48 @@ impl Inventory {
         method: Method,
         path: &str,
         body: Option<&Value>,
-    ) -> Result<T, Silence> {
+    ) -> Result<T, InventoryError> {
         let Some(base) = &self.base else {
-            return Err(Silence::Unreachable("INVENTORY_SERVICE_URL is not set."));
+            return Err(InventoryError::Unreachable("INVENTORY_SERVICE_URL is not set."));
         };
         let mut request = self.client.request(method, format!("{base}{path}"));
         if let Some(body) = body {
             request = request.json(body);
         }
-        let unreachable = || Silence::Unreachable("Inventory does not answer.");
+        let unreachable = || InventoryError::Unreachable("Inventory does not answer.");
         let mut answer = request.send().await.map_err(|_| unreachable())?;
         let status = answer.status();
         let mut bytes = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|_| unreachable())? {
             if bytes.len() + chunk.len() > BYTES_MAX {
-                return Err(Silence::Unreachable("Inventory's response is too long."));
+                return Err(InventoryError::Unreachable("Inventory's response is too long."));
             }
             bytes.extend_from_slice(&chunk);
         }
         if !status.is_success() {
-            return Err(Silence::Refused { status: status.as_u16(), said: said(&bytes) });
+            return Err(InventoryError::Refused { status: status.as_u16(), said: said(&bytes) });
         }
         serde_json::from_slice(&bytes)
-            .map_err(|_| Silence::Unreachable("Inventory's response is unexpected."))
+            .map_err(|_| InventoryError::Unreachable("Inventory's response is unexpected."))
     }
 }
 
-impl Silence {
+impl InventoryError {
     /// For people.
     pub(super) fn text(&self) -> &str {
         match self {
-            Silence::Refused { said, .. } => said,
-            Silence::Unreachable(why) => why,
+            InventoryError::Refused { said, .. } => said,
+            InventoryError::Unreachable(why) => why,
         }
     }
 
     /// The status of a page that was asked for this.
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Silence::Refused { status, .. } => {
+            InventoryError::Refused { status, .. } => {
                 StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY)
             }
-            Silence::Unreachable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            InventoryError::Unreachable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 

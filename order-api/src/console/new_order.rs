@@ -36,7 +36,7 @@ const RATE_MAX: u32 = 50;
 struct Page {
     frame: Frame,
     items: Vec<ItemChoice>,
-    silent: Option<String>,
+    unavailable: Option<String>,
     item_id: String,
     quantity: String,
     key: String,
@@ -149,7 +149,7 @@ async fn page(
     problem: Option<Problem>,
 ) -> Result<Response, Failure> {
     let now = clock(api).await?;
-    let (items, silent) = match api.console.inventory.items(None).await {
+    let (items, unavailable) = match api.console.inventory.items(None).await {
         Ok(page) => (page.items, None),
         Err(silence) => (Vec::new(), Some(silence.text().to_owned())),
     };
@@ -170,7 +170,7 @@ async fn page(
     let page = Page {
         frame,
         items: items.into_iter().map(|item| ItemChoice::of(item, &item_id)).collect(),
-        silent,
+        unavailable,
         item_id,
         quantity: or("quantity", "1"),
         key: if problem.is_some() { or("key", "") } else { fresh_key() },

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use edge::{Light, WindowSnapshot};
 use http::StatusCode;
+use saga::StateName;
 use saga::explain::Action;
 
 use super::chart::Chart;
@@ -165,8 +166,8 @@ fn orders(count: i64) -> String {
 
 impl Tile {
     fn of(state: &crate::staff::sagas::StateAnswer) -> Tile {
-        let is_at_rest = matches!(state.state.as_str(), "confirmed" | "failed" | "cancelled");
-        let oldest = state.oldest_age_ms.filter(|_| !is_at_rest && state.number.count > 0);
+        let is_final = StateName::parse(&state.state).is_some_and(StateName::is_final);
+        let oldest = state.oldest_age_ms.filter(|_| !is_final && state.number.count > 0);
         Tile {
             link: format!("/console/orders?state={}", state.state),
             count: count(state.number.count, state.number.counted),

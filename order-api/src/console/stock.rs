@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::failure::{Failure, text_of};
 use super::form::Fields;
 use super::frame::{Frame, Screen, clock, html};
-use super::inventory::{Balance, Movement, Silence, Stocked};
+use super::inventory::{Balance, InventoryError, Movement, Stocked};
 use super::visit::Visit;
 use super::when::When;
 use super::words::{self, Mark, grouped};
@@ -27,7 +27,7 @@ struct ListPage {
     items: Vec<ItemRow>,
     invariant: Mark,
     invariant_text: String,
-    silent: Option<String>,
+    unavailable: Option<String>,
     next: Option<String>,
 }
 
@@ -41,7 +41,7 @@ struct ItemPage {
     sum: Mark,
     sum_text: String,
     ledger: Vec<LedgerRow>,
-    ledger_silent: Option<String>,
+    ledger_error: Option<String>,
     next: Option<String>,
     tried: Fields,
     said: Option<String>,
@@ -74,9 +74,9 @@ pub(super) async fn list(
     let fields = visit.fields()?;
     let found = api.console.inventory.items(fields.get("cursor")).await;
     let frame = Frame::new(&api, &visit, Screen::Stock, now);
-    let (items, cursor, silent) = match found {
+    let (items, cursor, unavailable) = match found {
         Ok(page) => (page.items, page.next_cursor, None),
-        Err(silence) => (Vec::new(), None, Some(silence.text().to_owned())),
+        Err(error) => (Vec::new(), None, Some(error.text().to_owned())),
     };
     let (invariant, invariant_text) = judge(&items);
     let page = ListPage {
@@ -84,7 +84,7 @@ pub(super) async fn list(
         invariant,
         invariant_text,
         items: items.into_iter().map(|item| ItemRow::of(item, now)).collect(),
-        silent,
+        unavailable,
         next: cursor.map(|cursor| format!("/console/stock?cursor={cursor}")),
     };
     Ok(html(StatusCode::OK, &page))
@@ -107,13 +107,14 @@ pub(super) async fn adjust(
 ) -> Result<Response, Failure> {
     let adjusted = match change_of(&id, &visit, &fields) {
         Ok(change) => api.console.inventory.update(&change).await.map(drop),
-        Err(problem) => {
-            Err(Silence::Refused { status: problem.status().as_u16(), said: text_of(&problem) })
-        }
+        Err(problem) => Err(InventoryError::Refused {
+            status: problem.status().as_u16(),
+            said: text_of(&problem),
+        }),
     };
     match adjusted {
         Ok(()) => Ok(Redirect::to(&format!("{}?done=stock", path_of(&id))).into_response()),
-        Err(silence) => item_page(&api, &visit, &id, Some((fields, silence))).await,
+        Err(error) => item_page(&api, &visit, &id, Some((fields, error))).await,
     }
 }
 
@@ -135,7 +136,7 @@ async fn item_page(
     api: &Arc<OrderApi>,
     visit: &Visit,
     id: &str,
-    tried: Option<(Fields, Silence)>,
+    tried: Option<(Fields, InventoryError)>,
 ) -> Result<Response, Failure> {
     let now = clock(api).await?;
     let cursor = visit.fields()?.get("cursor").map(ToOwned::to_owned);
@@ -145,16 +146,14 @@ async fn item_page(
         inventory.movements(id, cursor.as_deref()),
         inventory.balance(id)
     );
-    let item = item.map_err(|silence| silence.problem())?;
-    let (ledger, cursor, ledger_silent) = match ledger {
+    let item = item.map_err(|error| error.problem())?;
+    let (ledger, cursor, ledger_error) = match ledger {
         Ok(page) => (page.items, page.next_cursor, None),
-        Err(silence) => (Vec::new(), None, Some(silence.text().to_owned())),
+        Err(error) => (Vec::new(), None, Some(error.text().to_owned())),
     };
-    let status = tried.as_ref().map_or(StatusCode::OK, |(_, silence)| silence.status());
+    let status = tried.as_ref().map_or(StatusCode::OK, |(_, error)| error.status());
     let (tried, said) = match tried {
-        Some((fields, silence)) => {
-            (fields, Some(format!("Nothing was changed. {}", silence.text())))
-        }
+        Some((fields, error)) => (fields, Some(format!("Nothing was changed. {}", error.text()))),
         None => (Fields::default(), None),
     };
     let mut frame = Frame::new(api, visit, Screen::Stock, now);
@@ -171,7 +170,7 @@ async fn item_page(
         sum_text,
         item: ItemRow::of(item, now),
         ledger: ledger.into_iter().map(|movement| LedgerRow::of(movement, now)).collect(),
-        ledger_silent,
+        ledger_error,
         next: cursor.map(|cursor| format!("{}?cursor={cursor}", path_of(id))),
         tried,
         said,
@@ -198,14 +197,14 @@ fn judge(items: &[Stocked]) -> (Mark, String) {
 }
 
 /// Whether every line that was ever written makes what is there.
-fn judge_ledger(balance: Result<Balance, Silence>) -> (Mark, String) {
+fn judge_ledger(balance: Result<Balance, InventoryError>) -> (Mark, String) {
     let sum = match balance {
         Ok(Balance { ledger: Some(sum) }) => sum,
         Ok(Balance { ledger: None }) => {
             let text = "The ledger is too long to add up here; run valerix reconcile.";
             return (words::quiet("not added up"), text.to_owned());
         }
-        Err(silence) => return (words::quiet("not known"), silence.text().to_owned()),
+        Err(error) => return (words::quiet("not known"), error.text().to_owned()),
     };
     let made = format!(
         "{} lines add up to {} on hand and {} reserved",

@@ -122,7 +122,7 @@ async fn wait_for_answer(
     wait: Duration,
 ) -> Result<OrderAnswer, Problem> {
     let CommittedOrder { order, waiter, .. } = committed;
-    let Some(waiter) = waiter.filter(|_| !order.is_at_rest()) else { return Ok(order) };
+    let Some(waiter) = waiter.filter(|_| !order.needs_no_relay()) else { return Ok(order) };
     let id = order.id;
     let left = wait.saturating_sub(begun.elapsed());
     if let Some(current) = waiter.answerable_within(left).await {

@@ -39,11 +39,12 @@ pub(crate) async fn get_order(
         return Err(Problem::invalid("wait", "out-of-range", "0 to 30 seconds"));
     }
     // registered before the first look, so that no change can slip through between
-    let waiter = if wait_s > 0 { api.order_waiters.wait_for(id, Until::Final) } else { None };
+    let waiter =
+        if wait_s > 0 { api.order_waiters.wait_for(id, Until::NeedsNoRelay) } else { None };
     let turned_away = wait_s > 0 && waiter.is_none();
     let mut order = find_order(&api, caller.tenant(), id).await?.ok_or_else(absent)?;
     if let Some(waiter) = waiter
-        && !order.is_at_rest()
+        && !order.needs_no_relay()
     {
         order = match waiter.answerable_within(Duration::from_secs(wait_s)).await {
             Some(settled) => order.after(settled),

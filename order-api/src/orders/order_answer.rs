@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use edge::Problem;
 use http::{HeaderValue, StatusCode, header};
+use saga::StateName;
 use saga::stored::Line;
 use schema_orders::hints::Settled;
 use schema_orders::orders::OrderRow;
@@ -23,7 +24,7 @@ pub(crate) struct OrderAnswer {
     pub(crate) id: Uuid,
     pub(crate) status: String,
     #[serde(flatten)]
-    lines: LinesTwice,
+    lines: LinesAndLegacyFields,
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<Value>,
     reason: Option<String>,
@@ -33,9 +34,9 @@ pub(crate) struct OrderAnswer {
     links: Links,
 }
 
-/// `lines`, and for one line also `item_id` and `quantity` as the seeds' clients expect.
+/// `lines`, and for one line also `item_id` and `quantity` as clients of the reference API expect.
 #[derive(Clone, Debug, Serialize)]
-struct LinesTwice {
+struct LinesAndLegacyFields {
     lines: Vec<Line>,
     #[serde(skip_serializing_if = "Option::is_none")]
     item_id: Option<String>,
@@ -100,9 +101,9 @@ impl OrderAnswer {
         HeaderValue::try_from(OrderPath(self.id).to_string()).expect("a path is a header value")
     }
 
-    /// Nothing will happen by itself any more.
-    pub(crate) fn is_at_rest(&self) -> bool {
-        matches!(self.status.as_str(), "confirmed" | "failed" | "cancelled" | "parked")
+    /// No relay works on it: it has ended, or is parked.
+    pub(crate) fn needs_no_relay(&self) -> bool {
+        StateName::parse(&self.status).is_some_and(StateName::needs_no_relay)
     }
 
     /// What POST answers with for an order in this state.
@@ -138,11 +139,11 @@ impl From<OrderRow> for OrderAnswer {
     }
 }
 
-impl From<Vec<Line>> for LinesTwice {
-    fn from(lines: Vec<Line>) -> LinesTwice {
+impl From<Vec<Line>> for LinesAndLegacyFields {
+    fn from(lines: Vec<Line>) -> LinesAndLegacyFields {
         let single = if let [line] = lines.as_slice() { Some(line) } else { None };
         let (item_id, quantity) = (single.map(|l| l.item_id.clone()), single.map(|l| l.quantity));
-        LinesTwice { lines, item_id, quantity }
+        LinesAndLegacyFields { lines, item_id, quantity }
     }
 }
 

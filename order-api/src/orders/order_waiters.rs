@@ -29,8 +29,8 @@ const POLLED_MAX: usize = 1_000;
 pub(crate) enum Until {
     /// Anything that answers a POST: ended, parked, or queued behind an open breaker.
     Answerable,
-    /// Ended or parked: nothing will happen by itself any more.
-    Final,
+    /// Ended or parked: no relay works on it.
+    NeedsNoRelay,
 }
 
 /// Shared by all handlers; cheap to clone.
@@ -83,7 +83,7 @@ impl OrderWaiters {
         let mut waiters = self.waiters();
         let is_full = match until {
             Until::Answerable => false,
-            Until::Final => waiters.polls() >= self.0.most.polls,
+            Until::NeedsNoRelay => waiters.polls() >= self.0.most.polls,
         };
         if is_full || waiters.len() >= self.0.most.all {
             return None;

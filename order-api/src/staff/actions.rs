@@ -1,10 +1,10 @@
 //! What staff does to sagas: retry, cancel, resolve, note. Decided by the core, fenced and journaled like
 //! everything else, and never without a row that says who did it and why.
 //!
-//! Read [`decide`], which is pure, then `carry_out`, which stores what it says.
+//! Read [`decide`], which is pure, then `apply_action`, which stores what it says.
 
+mod apply_action;
 mod audit;
-mod carry_out;
 mod decide;
 mod post;
 mod request;
@@ -16,8 +16,8 @@ use axum::routing::{get, post};
 
 use crate::OrderApi;
 
+pub(crate) use apply_action::{Action, ActionError, ActionOutcome, Mode, apply_action};
 pub(crate) use audit::{ActionAnswer, AuditQuery, KINDS, page};
-pub(crate) use carry_out::{Action, Done, Failed, Mode, carry_out};
 pub(crate) use decide::{Decision, Kind, decide, refusal};
 pub(crate) use post::perform;
 pub(crate) use request::{ActionRequest, Expected, check_reason};

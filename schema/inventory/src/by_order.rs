@@ -1,4 +1,4 @@
-//! Reservations that no saga makes: the seeds' calls know an order and nothing else.
+//! Reservations that no saga makes: calls of the reference API know an order and nothing else.
 //!
 //! The order's id stands for the reservation's, so that the same order is always the same reservation
 //! and a call that is sent twice counts once.

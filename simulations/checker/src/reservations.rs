@@ -209,7 +209,7 @@ impl LookAgain {
     }
 
     /// Stock is held under an id that no saga uses. Where no saga has the order either, it may be one
-    /// that the seeds' calls have made.
+    /// that calls of the reference API have made.
     async fn explain_stray(&mut self, stray: Reservation) -> Result<Option<Misfit>, CheckError> {
         let order_id = stray.order_id.unwrap_or_default();
         let Reservation { id, ref state, .. } = stray;

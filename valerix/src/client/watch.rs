@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// What a stream came to.
 enum Stream {
     /// The order has ended, or needs a person.
-    AtRest(Value),
+    Ended(Value),
     /// It was cut after this event, or before any.
     Lost { has_told: bool },
     /// The service does not stream, at least not now.
@@ -43,7 +43,7 @@ async fn tell_moves(remote: &Remote, path: &str) -> anyhow::Result<()> {
     let mut lost = 0;
     while lost < LOST_MAX {
         match follow(remote, path, &mut seen).await? {
-            Stream::AtRest(order) => return ended(&order),
+            Stream::Ended(order) => return ended(&order),
             Stream::Lost { has_told: true } => lost = 0,
             Stream::Lost { has_told: false } => lost += 1,
             Stream::None => break,
@@ -69,8 +69,8 @@ async fn follow(remote: &Remote, path: &str, seen: &mut i64) -> anyhow::Result<S
             *seen = order["version"].as_i64().unwrap_or(*seen);
             has_told = true;
             tell(remote, &order);
-            if is_at_rest(&order) {
-                return Ok(Stream::AtRest(order));
+            if needs_no_relay(&order) {
+                return Ok(Stream::Ended(order));
             }
         }
     }
@@ -86,7 +86,7 @@ async fn ask_again(remote: &Remote, path: &str, mut seen: i64) -> anyhow::Result
             seen = version;
             tell(remote, &order);
         }
-        if is_at_rest(&order) {
+        if needs_no_relay(&order) {
             return ended(&order);
         }
         tokio::time::sleep(PAUSE).await;
@@ -100,7 +100,7 @@ fn tell(remote: &Remote, order: &Value) {
     }
 }
 
-fn is_at_rest(order: &Value) -> bool {
+fn needs_no_relay(order: &Value) -> bool {
     matches!(order["status"].as_str(), Some("confirmed" | "failed" | "cancelled" | "parked"))
 }
 

@@ -34,7 +34,7 @@ async fn wakes_everybody_who_waits_for_an_order_and_nobody_else() {
 async fn a_long_poll_does_not_end_because_the_order_is_queued() {
     let order_waiters = OrderWaiters::new(WaitersMax::of(4_096));
     let post = order_waiters.wait_for(id(1), Until::Answerable).unwrap();
-    let long_poll = order_waiters.wait_for(id(1), Until::Final).unwrap();
+    let long_poll = order_waiters.wait_for(id(1), Until::NeedsNoRelay).unwrap();
     order_waiters.waiters().deliver([settled(id(1), "queued")]);
     assert_eq!(state_of(post).await.as_deref(), Some("queued"));
     order_waiters.waiters().deliver([settled(id(1), "failed")]);
@@ -60,7 +60,7 @@ fn polls_for_a_waiter_more_rarely_the_longer_it_waits() {
     let mut waiters = Waiters::default();
     let begun = Instant::now();
     let (sender, _receiver) = oneshot::channel();
-    waiters.add(id(1), Until::Final, sender, begun);
+    waiters.add(id(1), Until::NeedsNoRelay, sender, begun);
     let turns = (0..30_000u64)
         .step_by(20)
         .filter(|ms| !waiters.take_due(begun + Duration::from_millis(*ms)).is_empty())
@@ -76,12 +76,12 @@ fn long_polls_leave_room_for_posts_and_waits_for_what_is_answered_at_once() {
     assert_eq!(most, WaitersMax { all: 4, polls: 3 });
     let order_waiters = OrderWaiters::new(most);
     let wait = |until| order_waiters.wait_for(id(1), until);
-    let mut polls: Vec<Waiter> = (0..3).map(|_| wait(Until::Final).unwrap()).collect();
-    assert!(wait(Until::Final).is_none());
+    let mut polls: Vec<Waiter> = (0..3).map(|_| wait(Until::NeedsNoRelay).unwrap()).collect();
+    assert!(wait(Until::NeedsNoRelay).is_none());
     let post = wait(Until::Answerable).unwrap();
     assert!(wait(Until::Answerable).is_none());
     polls.pop();
-    assert!(wait(Until::Final).is_some(), "and given back again");
+    assert!(wait(Until::NeedsNoRelay).is_some(), "and given back again");
     drop(post);
     order_waiters.waiters().deliver([settled(id(1), "confirmed")]);
     let counts = || {

@@ -50,7 +50,7 @@ impl Waiters {
     ) -> Ticket {
         let ticket = (order_id, self.next);
         self.next += 1;
-        self.polls += usize::from(until == Until::Final);
+        self.polls += usize::from(until == Until::NeedsNoRelay);
         let poll_at = now + FIRST_POLL_AFTER;
         self.entries.insert(ticket, Entry { until, sender, since: now, poll_at });
         ticket
@@ -58,7 +58,7 @@ impl Waiters {
 
     pub(super) fn remove(&mut self, ticket: Ticket) {
         if let Some(entry) = self.entries.remove(&ticket) {
-            self.polls -= usize::from(entry.until == Until::Final);
+            self.polls -= usize::from(entry.until == Until::NeedsNoRelay);
         }
     }
 
@@ -69,7 +69,7 @@ impl Waiters {
         for settled in settled {
             let of_order = (settled.order_id, 0)..=(settled.order_id, u64::MAX);
             for (_, entry) in self.entries.extract_if(of_order, |_, e| e.waits_for(&settled)) {
-                self.polls -= usize::from(entry.until == Until::Final);
+                self.polls -= usize::from(entry.until == Until::NeedsNoRelay);
                 // a waiter that has gone needs nothing
                 let _ = entry.sender.send(settled.clone());
             }
@@ -104,7 +104,7 @@ impl Entry {
     fn waits_for(&self, settled: &Settled) -> bool {
         match self.until {
             Until::Answerable => true,
-            Until::Final => settled.state != "queued",
+            Until::NeedsNoRelay => settled.state != "queued",
         }
     }
 }

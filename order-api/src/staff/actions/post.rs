@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::carry_out::{Action, Applied, Done, Mode, carry_out};
+use super::apply_action::{Action, ActionOutcome, Applied, Mode, apply_action};
 use super::decide::{Kind, refusal};
 use super::request::{ActionRequest, Expected, expected_version};
 use crate::OrderApi;
@@ -85,10 +85,10 @@ pub(crate) async fn perform(
     };
     let asked = action.clone();
     let done = api.db.write(Site::ActOnSaga, move |connection| {
-        Box::pin(async move { carry_out(connection, &asked, expected, mode).await })
+        Box::pin(async move { apply_action(connection, &asked, expected, mode).await })
     });
     match done.await? {
-        Done::Applied(mut applied) => {
+        ActionOutcome::Applied(mut applied) => {
             if let Some(settled) = applied.settled.take() {
                 api.hints.work.notify_one();
                 // nobody listening is no fault; those who wait look by themselves
@@ -96,14 +96,14 @@ pub(crate) async fn perform(
             }
             Ok((action, *applied))
         }
-        Done::Refused { why, saga } => {
+        ActionOutcome::Refused { why, saga } => {
             let title = "this action does not apply";
             Err(Problem::new(StatusCode::CONFLICT, "action-not-applicable", title)
                 .with_detail(refusal(why))
                 .with_header(header::ETAG, etag(saga.version))
                 .with_member("saga", SagaAnswer::from(*saga)))
         }
-        Done::Moved { saga } => {
+        ActionOutcome::Moved { saga } => {
             let title = "the saga has moved on since you looked";
             Err(Problem::new(StatusCode::PRECONDITION_FAILED, "version-mismatch", title)
                 .with_detail("read the current state and decide again")

@@ -12,7 +12,9 @@ use schema_pg::{Class, Db, DbConnection, DbError, classify};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::staff::actions::{Action, Done, Expected, Failed, Kind, Mode, carry_out, refusal};
+use crate::staff::actions::{
+    Action, ActionError, ActionOutcome, Expected, Kind, Mode, apply_action, refusal,
+};
 
 /// How often an idle runner looks for what another instance, or the one before it, has left.
 const IDLE: Duration = Duration::from_secs(15);
@@ -74,7 +76,7 @@ impl Runner {
                 }
                 Duration::from_millis(self.pause_ms.unsigned_abs())
             }
-            Err(Failed::Database(error)) if !is_of_this_item(&error) => {
+            Err(ActionError::Database(error)) if !is_of_this_item(&error) => {
                 tracing::warn!(%error, "a bulk action rests: the database does not answer");
                 PAUSE
             }
@@ -86,28 +88,34 @@ impl Runner {
         }
     }
 
-    async fn do_one(&self, connection: &mut DbConnection) -> Result<Option<Settled>, Failed> {
+    async fn do_one(&self, connection: &mut DbConnection) -> Result<Option<Settled>, ActionError> {
         let Some(item) = lock_due_item(&mut *connection).await? else { return Ok(None) };
         let Some(action) = self.action_of(&item) else {
             tracing::error!(kind = item.kind, "a bulk action of no known kind has come up");
-            return Err(Failed::No(Problem::internal()));
+            return Err(ActionError::Refused(Problem::internal()));
         };
         let expected = Expected::Version(item.version);
-        let done = carry_out(&mut *connection, &action, expected, Mode::Real).await;
+        let done = apply_action(&mut *connection, &action, expected, Mode::Real).await;
         let (result, detail, action_id, settled) = match done {
-            Ok(Done::Applied(applied)) => ("applied", None, Some(action.id), applied.settled),
-            Ok(Done::Refused { why, .. }) => {
+            Ok(ActionOutcome::Applied(applied)) => {
+                ("applied", None, Some(action.id), applied.settled)
+            }
+            Ok(ActionOutcome::Refused { why, .. }) => {
                 ("refused", Some(refusal(why).to_owned()), Some(action.id), None)
             }
-            Ok(Done::Moved { saga }) => {
+            Ok(ActionOutcome::Moved { saga }) => {
                 let now = format!("it is {} by now", saga.columns.state);
                 ("moved", Some(now), None, None)
             }
-            Err(Failed::No(problem)) if problem.status() == http::StatusCode::NOT_FOUND => {
+            Err(ActionError::Refused(problem))
+                if problem.status() == http::StatusCode::NOT_FOUND =>
+            {
                 ("missing", None, None, None)
             }
-            Err(Failed::No(problem)) => ("refused", Some(problem.code().to_owned()), None, None),
-            Err(Failed::Database(error)) => return Err(Failed::Database(error)),
+            Err(ActionError::Refused(problem)) => {
+                ("refused", Some(problem.code().to_owned()), None, None)
+            }
+            Err(ActionError::Database(error)) => return Err(ActionError::Database(error)),
         };
         let done = self.done(&item, result, detail, action_id);
         finish_item(connection, &done).await?;

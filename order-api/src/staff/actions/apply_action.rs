@@ -1,4 +1,4 @@
-//! One action, in one transaction: lock, compare, decide, store, and write down who did it.
+//! One action, in one transaction: lock, compare, decide, store, and insert the row of the audit log.
 //!
 //! The epoch grows, so that whatever a relay is doing for the saga at the moment counts no more.
 
@@ -43,9 +43,9 @@ pub(crate) enum Mode {
     DryRun,
 }
 
-/// What became of it.
+/// What became of an action.
 #[derive(Debug)]
-pub(crate) enum Done {
+pub(crate) enum ActionOutcome {
     /// Carried out, or in a dry run: what would be.
     Applied(Box<Applied>),
     /// Refused by the core; in a dry run nothing says so but the answer.
@@ -67,41 +67,42 @@ pub(crate) struct Applied {
 
 /// What ends the transaction without a trace.
 #[derive(Debug)]
-pub(crate) enum Failed {
-    /// The database.
+pub(crate) enum ActionError {
+    /// Nothing was done; it can be sent again, as `classify` says.
     Database(DbError),
-    /// A no, and no statement has failed.
-    No(Problem),
+    /// The caller is told why; no statement has failed.
+    Refused(Problem),
 }
 
-impl From<DbError> for Failed {
-    fn from(error: DbError) -> Failed {
-        Failed::Database(error)
+impl From<DbError> for ActionError {
+    fn from(error: DbError) -> ActionError {
+        ActionError::Database(error)
     }
 }
 
-impl From<Failed> for Problem {
-    fn from(failed: Failed) -> Problem {
-        match failed {
-            Failed::Database(error) => db_problem::problem_of(&error),
-            Failed::No(problem) => problem,
+impl From<ActionError> for Problem {
+    fn from(error: ActionError) -> Problem {
+        match error {
+            ActionError::Database(error) => db_problem::problem_of(&error),
+            ActionError::Refused(problem) => problem,
         }
     }
 }
 
 /// Carries out `action`, or finds out what it would do.
-pub(crate) async fn carry_out(
+pub(crate) async fn apply_action(
     connection: &mut DbConnection,
     action: &Action,
     expected: Expected,
     mode: Mode,
-) -> Result<Done, Failed> {
+) -> Result<ActionOutcome, ActionError> {
     let id = action.order_id;
-    let locked =
-        load_for_update(&mut *connection, id).await?.ok_or_else(|| Failed::No(absent()))?;
+    let locked = load_for_update(&mut *connection, id)
+        .await?
+        .ok_or_else(|| ActionError::Refused(absent()))?;
     let saga = find(&mut *connection, id).await?;
     if !matches(expected, saga.version) {
-        return Ok(Done::Moved { saga: Box::new(saga) });
+        return Ok(ActionOutcome::Moved { saga: Box::new(saga) });
     }
     if action.kind == Kind::Note {
         // also for a state that only a newer version knows
@@ -110,9 +111,10 @@ pub(crate) async fn carry_out(
         let applied =
             Applied { before: kept.clone(), after: kept, becomes: None, settled: None, saga };
         if mode == Mode::Real {
-            write_down(connection, action, Verdict::Applied, Some(version), &applied, None).await?;
+            insert_audit_row(connection, action, Verdict::Applied, Some(version), &applied, None)
+                .await?;
         }
-        return Ok(Done::Applied(Box::new(applied)));
+        return Ok(ActionOutcome::Applied(Box::new(applied)));
     }
     let loaded = locked.map_err(|unknown| of_a_newer_version(&unknown))?;
     let decision = decide(action.kind, action.finding, &loaded.saga, Uuid::now_v7());
@@ -125,9 +127,10 @@ pub(crate) async fn carry_out(
                 let refused =
                     Applied { before: kept, after: None, becomes: None, settled: None, saga };
                 let detail = Some(super::decide::refusal(why));
-                write_down(connection, action, Verdict::Refused, None, &refused, detail).await?;
+                insert_audit_row(connection, action, Verdict::Refused, None, &refused, detail)
+                    .await?;
             }
-            Ok(Done::Refused { why, saga: Box::new(saga) })
+            Ok(ActionOutcome::Refused { why, saga: Box::new(saga) })
         }
         Decision::Moves { saga: becomes, event, effects } => {
             let epoch = loaded.epoch + 1;
@@ -155,28 +158,28 @@ async fn store(
     mode: Mode,
     decided: &SagaUpdate,
     applied: Applied,
-) -> Result<Done, Failed> {
+) -> Result<ActionOutcome, ActionError> {
     if mode == Mode::DryRun {
-        return Ok(Done::Applied(Box::new(applied)));
+        return Ok(ActionOutcome::Applied(Box::new(applied)));
     }
     let id = action.order_id;
     let stored = store_moves(&mut *connection, slice::from_ref(decided)).await?;
     let moved = stored.first().ok_or_else(|| bug(id, &"it is locked, and yet it moved"))?;
     let settled = Some(Settled::of(decided, moved));
     let version = Some(moved.version);
-    write_down(&mut *connection, action, Verdict::Applied, version, &applied, None).await?;
+    insert_audit_row(&mut *connection, action, Verdict::Applied, version, &applied, None).await?;
     let saga = find(connection, id).await?;
-    Ok(Done::Applied(Box::new(Applied { settled, saga, ..applied })))
+    Ok(ActionOutcome::Applied(Box::new(Applied { settled, saga, ..applied })))
 }
 
-async fn write_down(
+async fn insert_audit_row(
     connection: &mut DbConnection,
     action: &Action,
     verdict: Verdict,
     version: Option<i32>,
     applied: &Applied,
     detail: Option<&str>,
-) -> Result<(), Failed> {
+) -> Result<(), ActionError> {
     let row = NewAction {
         id: action.id,
         order_id: Some(action.order_id),
@@ -195,7 +198,7 @@ async fn write_down(
     Ok(())
 }
 
-async fn find(connection: &mut DbConnection, id: Uuid) -> Result<SagaRow, Failed> {
+async fn find(connection: &mut DbConnection, id: Uuid) -> Result<SagaRow, ActionError> {
     let found = find_saga(connection, id).await?;
     found.ok_or_else(|| bug(id, &"a saga without its order"))
 }
@@ -207,16 +210,16 @@ fn matches(expected: Expected, version: i32) -> bool {
     }
 }
 
-fn of_a_newer_version(unknown: &UnknownState) -> Failed {
+fn of_a_newer_version(unknown: &UnknownState) -> ActionError {
     tracing::warn!(%unknown, "an action was not carried out");
     let title = "only a newer version knows this state";
-    Failed::No(
+    ActionError::Refused(
         Problem::new(StatusCode::CONFLICT, "state-of-newer-version", title)
             .with_detail("act through an instance of the newer version"),
     )
 }
 
-fn bug(order_id: Uuid, what: &dyn std::fmt::Display) -> Failed {
+fn bug(order_id: Uuid, what: &dyn std::fmt::Display) -> ActionError {
     tracing::error!(%order_id, %what, "an action could not be carried out");
-    Failed::No(Problem::internal())
+    ActionError::Refused(Problem::internal())
 }
