@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use edge::health::HealthCache;
-use edge::{MetricsHandle, ResponseWindow};
+use edge::{Cached, MetricsHandle, ResponseWindow};
 use schema_orders::hints::{Hints, NotifyScope, SETTLED_CHANNEL, WORK_CHANNEL};
 use schema_orders::listen::listen_for_ever;
 use schema_pg::Db;
@@ -26,8 +26,10 @@ use crate::staff::access::StaffAccess;
 use crate::staff::breakers::GateProbe;
 use crate::staff::bulk::Runner;
 use crate::staff::reads::StaffReads;
-use crate::staff::sagas::{GroupsAnswer, Recent, StatsAnswer};
+use crate::staff::sagas::{GroupsAnswer, StatsAnswer};
 
+/// How long figures for staff may be shown again.
+const FIGURES_FRESH: Duration = Duration::from_secs(1);
 /// Before a task that has panicked is started again.
 const PANIC_PAUSE: Duration = Duration::from_millis(500);
 
@@ -64,8 +66,8 @@ pub struct OrderApi {
     pub(crate) staff_reads: StaffReads,
     pub(crate) bulk: Runner,
     pub(crate) gates: GateProbe,
-    pub(crate) stats: Recent<Arc<StatsAnswer>>,
-    pub(crate) groups: Recent<Arc<GroupsAnswer>>,
+    pub(crate) stats: Cached<Arc<StatsAnswer>>,
+    pub(crate) groups: Cached<Arc<GroupsAnswer>>,
     pub(crate) console: Console,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -136,8 +138,8 @@ impl OrderApi {
             staff_reads,
             bulk,
             gates: GateProbe::default(),
-            stats: Recent::default(),
-            groups: Recent::default(),
+            stats: Cached::new(FIGURES_FRESH),
+            groups: Cached::new(FIGURES_FRESH),
             console,
             tasks,
             stop,

@@ -11,7 +11,7 @@ use schema_orders::backlog::{BacklogCount, WorkList, count_backlog, read_work_li
 use schema_pg::{Db, DbError, describe_metrics, show_pool, show_vitals};
 use tokio::sync::Notify;
 
-use crate::health::RELAY_SILENT_MAX_S;
+use crate::config::RELAY_SILENT_MAX_S;
 
 const SERVICE: &str = "order-api";
 const DATABASE: &str = "orders";

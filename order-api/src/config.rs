@@ -9,6 +9,9 @@ use clap::Args;
 use clap::value_parser as bounded;
 use edge::{LimitConfig, RateLimit, ServeConfig};
 
+/// A relay silent for longer is not counted. They beat twice a second.
+pub(crate) const RELAY_SILENT_MAX_S: f64 = 5.0;
+
 /// Every setting has an environment variable, a default and bounds.
 #[derive(Clone, Debug, Args)]
 #[group(skip)]

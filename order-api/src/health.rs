@@ -18,11 +18,9 @@ use schema_orders::relays::list_members;
 use schema_pg::{Db, DbError, Readiness, read_readiness};
 
 use crate::OrderApi;
+use crate::config::RELAY_SILENT_MAX_S;
 
 pub(crate) use self::inventory_probe::InventoryProbe;
-
-/// A relay silent for longer is not counted. They beat twice a second.
-pub(crate) const RELAY_SILENT_MAX_S: f64 = 5.0;
 
 pub(crate) async fn window(State(api): State<Arc<OrderApi>>) -> Json<WindowSnapshot> {
     Json(api.window.snapshot())

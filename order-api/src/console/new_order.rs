@@ -23,7 +23,6 @@ use super::visit::Visit;
 use super::words::{self, Mark, grouped};
 use crate::OrderApi;
 use crate::orders::create::place;
-use crate::orders::idempotency_key::check_key;
 use crate::orders::order_request::{Basket, OrderRequest};
 
 pub(crate) use runs::Runs;
@@ -104,7 +103,8 @@ async fn begin(api: &Arc<OrderApi>, caller: &Caller, fields: &Fields) -> Result<
     let quantity = fields.read("quantity")?.unwrap_or(1);
     let gremlin = fields.get("gremlin").is_some();
     let basket = || OrderRequest::of_one(item_id.clone(), quantity, gremlin).check();
-    let key = check_key(fields.get("key").map_or_else(fresh_key, ToOwned::to_owned))?;
+    let key =
+        edge::check_idempotency_key(fields.get("key").map_or_else(fresh_key, ToOwned::to_owned))?;
     let count: u32 = fields.read("count")?.unwrap_or(1);
     let rate: u32 = fields.read("rate")?.unwrap_or(10);
     bounded("count", count, ORDERS_MAX)?;

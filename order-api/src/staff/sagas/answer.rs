@@ -8,8 +8,8 @@ use schema_orders::inspection::{Holder, SagaRow};
 use serde::Serialize;
 use uuid::Uuid;
 
-/// A relay that is silent for longer does not count as working on anything.
-const SILENT_MAX_S: f64 = 5.0;
+use crate::config::RELAY_SILENT_MAX_S;
+
 /// What is said of a state that only a newer version understands.
 const OF_A_NEWER_VERSION: &str =
     "A newer version of this system works on this order; this one leaves it alone.";
@@ -123,7 +123,7 @@ fn explanation_of(row: &SagaRow) -> Option<Explanation> {
         .holder
         .as_ref()
         .and_then(|holder| holder.silent_s)
-        .is_some_and(|silent_s| silent_s < SILENT_MAX_S);
+        .is_some_and(|silent_s| silent_s < RELAY_SILENT_MAX_S);
     let until_due = |at: DateTime<Utc>| u64::try_from((at - row.now).num_milliseconds());
     let next_try_in_ms =
         row.is_on_work_list.then(|| row.run_at.map_or(0, |run_at| until_due(run_at).unwrap_or(0)));

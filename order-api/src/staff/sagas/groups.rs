@@ -53,12 +53,12 @@ struct Links {
 pub(crate) async fn groups(
     State(api): State<Arc<OrderApi>>,
 ) -> Result<Json<Arc<GroupsAnswer>>, Problem> {
-    let grouped = || async {
+    let grouped = async || {
         let groups = api.staff_reads.run(|connection| Box::pin(list_groups(connection))).await?;
         let items = groups.into_iter().map(GroupAnswer::from).collect();
         Ok(Arc::new(GroupsAnswer { items, next_cursor: None }))
     };
-    api.groups.get_or_make(grouped).await.map(Json)
+    api.groups.get_or_try_make(grouped).await.map(Json)
 }
 
 impl From<Group> for GroupAnswer {

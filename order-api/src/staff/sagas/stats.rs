@@ -44,11 +44,11 @@ pub(crate) struct Number {
 pub(crate) async fn stats(
     State(api): State<Arc<OrderApi>>,
 ) -> Result<Json<Arc<StatsAnswer>>, Problem> {
-    let measured = || async {
+    let measured = async || {
         let counts = api.staff_reads.run(|connection| Box::pin(count_states(connection)));
         Ok(Arc::new(StatsAnswer::from(counts.await?)))
     };
-    api.stats.get_or_make(measured).await.map(Json)
+    api.stats.get_or_try_make(measured).await.map(Json)
 }
 
 impl From<StateCounts> for StatsAnswer {
