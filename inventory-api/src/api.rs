@@ -54,11 +54,11 @@ impl InventoryApi {
     /// Starts the tasks in the background. They end when the last handle is dropped.
     pub fn start(config: Config, deps: Deps) -> Arc<InventoryApi> {
         let ledger = ledger_in(&deps.db);
-        InventoryApi::over(ledger, config, deps)
+        InventoryApi::with_ledger(ledger, config, deps)
     }
 
     /// The same, with its reservations decided by another ledger than the database's.
-    pub fn over(ledger: Ledger, config: Config, deps: Deps) -> Arc<InventoryApi> {
+    pub fn with_ledger(ledger: Ledger, config: Config, deps: Deps) -> Arc<InventoryApi> {
         crate::metrics::describe();
         let Deps { db, metrics } = deps;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());

@@ -79,7 +79,7 @@ struct Named {
 }
 
 /// An entry that was read, or what to answer it.
-struct Taken {
+struct BatchEntry {
     reservation_id: Uuid,
     asked: Result<Asked, Problem>,
     context: Option<TraceContext>,
@@ -100,10 +100,10 @@ pub(crate) async fn reserve_batch(
     body: Body,
 ) -> Result<Response, Problem> {
     let body = edge::read_json_bytes(&headers, body, BYTES_MAX).await?;
-    let taken = read_entries(&body, api.config.call_time())?;
+    let entries = read_entries(&body, api.config.call_time())?;
     let context = TraceContext::current();
     let answers: FuturesUnordered<_> =
-        taken.into_iter().map(|taken| answer(api.clone(), taken, context)).collect();
+        entries.into_iter().map(|entry| answer(api.clone(), entry, context)).collect();
     let headers = [(header::CONTENT_TYPE.as_str(), NDJSON), ENTRY_FIELDS];
     Ok((headers, Body::from_stream(in_chunks(answers))).into_response())
 }
@@ -125,7 +125,7 @@ fn in_chunks(
 }
 
 /// Strictly as a whole; where that fails, each entry for itself.
-fn read_entries(body: &[u8], longest: Duration) -> Result<Vec<Taken>, Problem> {
+fn read_entries(body: &[u8], longest: Duration) -> Result<Vec<BatchEntry>, Problem> {
     match parse_strict::<Batch>(body) {
         Ok(Batch { entries }) => {
             check_count(entries.len())?;
@@ -140,7 +140,7 @@ fn read_entries(body: &[u8], longest: Duration) -> Result<Vec<Taken>, Problem> {
     }
 }
 
-fn read_entry(index: usize, raw: &RawValue, longest: Duration) -> Result<Taken, Problem> {
+fn read_entry(index: usize, raw: &RawValue, longest: Duration) -> Result<BatchEntry, Problem> {
     let raw = raw.get();
     match parse_strict::<Entry>(raw.as_bytes()) {
         Ok(entry) => Ok(entry.take(longest)),
@@ -150,7 +150,7 @@ fn read_entry(index: usize, raw: &RawValue, longest: Duration) -> Result<Taken, 
                 let pointer = format!("/entries/{index}/reservation_id");
                 Problem::invalid(pointer, "invalid-value", "each entry names its reservation")
             })?;
-            Ok(Taken { reservation_id, asked: Err(problem), context: None })
+            Ok(BatchEntry { reservation_id, asked: Err(problem), context: None })
         }
     }
 }
@@ -163,10 +163,10 @@ fn check_count(count: usize) -> Result<(), Problem> {
 }
 
 impl Entry {
-    fn take(self, longest: Duration) -> Taken {
+    fn take(self, longest: Duration) -> BatchEntry {
         let reservation_id = self.reservation_id;
         let context = self.traceparent.as_deref().and_then(TraceContext::continued_from);
-        Taken { reservation_id, asked: self.check(longest), context }
+        BatchEntry { reservation_id, asked: self.check(longest), context }
     }
 
     fn check(self, longest: Duration) -> Result<Asked, Problem> {
@@ -182,10 +182,10 @@ impl Entry {
 /// `batch` is the trace of the request that brought the entry.
 async fn answer(
     api: Arc<InventoryApi>,
-    taken: Taken,
+    entry: BatchEntry,
     batch: Option<TraceContext>,
 ) -> Option<Vec<u8>> {
-    let Taken { reservation_id, asked, context } = taken;
+    let BatchEntry { reservation_id, asked, context } = entry;
     let Some(context) = context.or(batch) else {
         return decided(&api, reservation_id, asked).await.1;
     };

@@ -66,7 +66,7 @@ impl Warehouse {
         // Nothing that is asked here reads it.
         let nowhere = PoolConfig::new("postgres://nobody@127.0.0.1:1/none", "simulation");
         let deps = Deps { db: Db::lazy(&nowhere)?, metrics: None };
-        let api = InventoryApi::over(self.ledger(), config, deps);
+        let api = InventoryApi::with_ledger(self.ledger(), config, deps);
         let serving = ServeConfig::default();
         edge::serve(Listener(listener), api.router(), serving, CancellationToken::new()).await;
         Ok(())
