@@ -109,7 +109,7 @@ fn headline(facts: &Facts) -> String {
             "An earlier answer from inventory was lost. The same call is being repeated to find out."
         }
         State::Queued { reason: QueueReason::BreakerOpen, .. } => {
-            "Inventory is failing, so calls to it are paused. The order waits."
+            "Calls to inventory are paused. The order waits."
         }
         State::Queued { doubt: Doubt::InDoubt, .. } => {
             "Inventory's answer was lost. The same call will be repeated to find out."
@@ -212,7 +212,7 @@ fn advice(saga: &Saga) -> &'static str {
     match saga.state {
         State::Pending | State::Reserving { .. } | State::Cancelled => "Nothing to do.",
         State::Queued { reason: QueueReason::BreakerOpen, .. } => {
-            "Nothing to do: the order continues when inventory has recovered."
+            "Nothing to do: the order continues when calls resume."
         }
         State::Queued { .. } => {
             "Nothing to do: the call is repeated automatically until the deadline."

@@ -213,7 +213,7 @@ impl Why {
         match self {
             Self::Relay => "waits for a relay",
             Self::Backoff => "waits for its next attempt",
-            Self::BreakerOpen => "waits for inventory to recover",
+            Self::BreakerOpen => "waits for calls to inventory to resume",
             Self::Throttled => "waits because inventory is limiting requests",
             Self::Person => "waits for a person",
         }

@@ -53,7 +53,7 @@ impl Reader<'_> {
             self.end_current(step, outcome_of(event));
             self.mark_event(step, event);
         } else {
-            self.mark(step, MarkKind::Created, "order taken");
+            self.mark(step, MarkKind::Created, "order placed");
             return;
         }
         if let Some(Event::RetryRequested { reservation_id }) = step.event

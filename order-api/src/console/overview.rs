@@ -151,7 +151,7 @@ fn judge(
     } else if stuck > 0 {
         (words::bad(""), "Action needed.")
     } else if breaker.tone == "bad" {
-        (words::waiting(""), "Inventory is failing. Orders are accepted and wait.")
+        (words::waiting(""), "Calls to inventory are paused. Orders are accepted and wait.")
     } else if window.status != Light::Green {
         (words::waiting(""), "Slow, but nothing is stuck.")
     } else {
