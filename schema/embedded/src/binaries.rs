@@ -172,7 +172,9 @@ fn inspect(directory: &Path) -> Option<Binaries> {
     if !directory.join("initdb").is_file() || !postgres.is_file() {
         return None;
     }
-    let output = Command::new(&postgres).arg("--version").stdin(Stdio::null()).output().ok()?;
+    let mut version = Command::new(&postgres);
+    version.arg("--version").env_clear().env("LC_ALL", "C").stdin(Stdio::null());
+    let output = version.output().ok()?;
     let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     let major = parse_major(&version)?;
     Some(Binaries { directory: directory.to_owned(), major, version })

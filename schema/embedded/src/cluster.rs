@@ -8,8 +8,7 @@ use std::process::{Command, Stdio};
 use crate::binaries::Binaries;
 use crate::identity::Identity;
 use crate::sys::{self, Signal};
-use crate::testing::template;
-use crate::{Durability, EmbeddedError, Options, directory};
+use crate::{Durability, EmbeddedError, Options, directory, template};
 
 /// A data directory, and what is needed to work on it while no server runs.
 pub(crate) struct Cluster<'a> {

@@ -6,6 +6,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -81,6 +82,10 @@ fn earlier_fallback(wanted: &Path) -> PathBuf {
 /// Creates the directory where it is missing, so that it is still there after a power cut. Its real path.
 pub(crate) fn prepare(wanted: &Path) -> Result<PathBuf, EmbeddedError> {
     let absolute = std::path::absolute(wanted).map_err(EmbeddedError::io("cannot find", wanted))?;
+    if absolute.as_os_str().as_bytes().iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+        let what = format!("cannot use {}", wanted.display().to_string().escape_debug());
+        return Err(EmbeddedError::failed(what, "PostgreSQL takes no path with a line end in it"));
+    }
     let missing: Vec<&Path> = absolute.ancestors().take_while(|path| !path.exists()).collect();
     fs::create_dir_all(&absolute).map_err(EmbeddedError::io("cannot create", wanted))?;
     for parent in missing.into_iter().filter_map(Path::parent) {
@@ -117,7 +122,7 @@ fn refuse_others_files(base: &Path) -> Result<(), EmbeddedError> {
     if me.uid == 0 {
         return Ok(());
     }
-    for name in ["", "data", "lock", "run", "server.log"] {
+    for name in ["", "data", "lock", "run", "server.lock", "server.log"] {
         let path = if name.is_empty() { base.to_owned() } else { base.join(name) };
         if let Ok(found) = fs::symlink_metadata(&path)
             && found.uid() != me.uid

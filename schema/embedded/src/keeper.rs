@@ -3,6 +3,7 @@
 //! All of it happens on one thread of our own. The kernel's promise to stop the child with its parent is
 //! about the *thread* that forked it, so that thread must live as long as the server: it waits for it.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -19,8 +20,6 @@ use crate::{EmbeddedError, directory, takeover};
 const POLL: Duration = Duration::from_millis(5);
 /// Recovery after a crash can replay gigabytes of log.
 const READY_MAX: Duration = Duration::from_mins(5);
-/// Sessions of a killed server need a moment to notice; until then a new one may not start.
-const LEFTOVERS_MAX: Duration = Duration::from_secs(30);
 /// A server that keeps dying this soon after its start is given up after `crashes_max` times.
 const CRASH_LOOP: Duration = Duration::from_mins(1);
 /// With less room the server may not even be able to recover: two segments of its log.
@@ -36,8 +35,9 @@ pub(crate) struct Launch {
     pub(crate) identity: Identity,
     pub(crate) base: PathBuf,
     pub(crate) data: PathBuf,
+    pub(crate) socket: PathBuf,
     pub(crate) log: PathBuf,
-    pub(crate) arguments: Vec<String>,
+    pub(crate) arguments: Vec<OsString>,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) crashes_max: u32,
 }
@@ -150,20 +150,15 @@ impl Keeper {
     }
 
     fn run_once(&self, launch: &Launch) -> Result<Run, EmbeddedError> {
-        let began = Instant::now();
         let mut child = loop {
-            let started = takeover::clear(&launch.data).and_then(|()| self.start_once(launch));
+            let started = takeover::clear(launch).and_then(|lock| self.start_once(launch, lock));
             match started {
                 Ok(Started::Ready(child)) => break child,
                 Ok(Started::Stopped) => return Ok(Run::Stopped),
                 Ok(Started::Ended(_)) | Err(_) if self.waits_for_room(launch) => {}
                 Err(error) => return Err(error),
                 Ok(Started::Ended(said)) => {
-                    let leftovers = said.contains("is still in use") || said.contains("lock file");
-                    if !leftovers || began.elapsed() > LEFTOVERS_MAX {
-                        return Err(EmbeddedError::failed("the server ended at once", said));
-                    }
-                    thread::sleep(POLL * 10);
+                    return Err(EmbeddedError::failed("the server ended at once", said));
                 }
             }
         };
@@ -188,12 +183,13 @@ impl Keeper {
         true
     }
 
-    fn start_once(&self, launch: &Launch) -> Result<Started, EmbeddedError> {
+    /// The server holds `lock` from here on, with all of its sessions (`takeover`).
+    fn start_once(&self, launch: &Launch, lock: File) -> Result<Started, EmbeddedError> {
         let (log, log_began) = open_log(launch)?;
         let mut command = launch.identity.command(&launch.postgres, &launch.base);
         let error_log = log.try_clone().map_err(EmbeddedError::io("cannot open", &launch.log))?;
         command.envs(launch.environment.iter().map(|(name, value)| (name, value)));
-        command.args(&launch.arguments).stdout(log).stderr(error_log).process_group(0);
+        command.args(&launch.arguments).stdin(lock).stdout(log).stderr(error_log).process_group(0);
         sys::die_with_parent(&mut command, Signal::FastStop);
         let began = Instant::now();
         let mut child = {
@@ -260,7 +256,9 @@ enum Started {
 
 /// Line 8 of `postmaster.pid` is the server's own word.
 fn is_ready(launch: &Launch, pid: u32) -> bool {
-    let text = fs::read_to_string(launch.data.join("postmaster.pid")).unwrap_or_default();
+    // its second line is a path, which may be anything
+    let text = fs::read(launch.data.join("postmaster.pid")).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
     takeover::recorded_pid(&launch.data) == Some(pid)
         && text.lines().nth(7).is_some_and(|status| status.trim() == "ready")
 }
@@ -278,10 +276,11 @@ fn open_log(launch: &Launch) -> Result<(File, u64), EmbeddedError> {
 
 /// What the server wrote into its log in this run that explains why it ended.
 fn complaint(launch: &Launch, log_began: u64, status: ExitStatus) -> String {
-    let mut said = String::new();
+    let mut said = Vec::new();
     if let Ok(mut log) = File::open(&launch.log) {
-        let _ = log.seek(SeekFrom::Start(log_began)).and_then(|_| log.read_to_string(&mut said));
+        let _ = log.seek(SeekFrom::Start(log_began)).and_then(|_| log.read_to_end(&mut said));
     }
+    let said = String::from_utf8_lossy(&said);
     let grave: Vec<&str> = said
         .lines()
         .filter(|line| ["FATAL: ", "PANIC: ", "HINT: "].iter().any(|level| line.contains(level)))

@@ -6,7 +6,7 @@
 //! 2. `directory`: use the directory that was asked for or none, and begin a database only where none can have been,
 //! 3. `identity`: choose who the server runs as, never root, and whoever owns the data,
 //! 4. `cluster`: create the data directory whole or not at all, never mix versions,
-//! 5. `takeover`: wait for a server that an earlier, killed parent left behind,
+//! 5. `takeover`: wait for a server that an earlier, killed parent left behind, and clear up what the dead left,
 //! 6. `keeper`: start the server, start it again when it dies, stop it with its parent.
 //!
 //! The server listens on a Unix socket alone, in a directory that only its owner enters, so there is
@@ -24,6 +24,7 @@ mod settings;
 mod socket;
 mod sys;
 mod takeover;
+mod template;
 pub mod testing;
 
 use std::fs::{self, File, TryLockError};
@@ -109,6 +110,7 @@ impl EmbeddedPostgres {
             arguments: settings::arguments(options, &data, &socket, lz4),
             base: base.clone(),
             data,
+            socket: socket.clone(),
             environment: options.environment.clone(),
             crashes_max: options.crashes_max,
         })?;

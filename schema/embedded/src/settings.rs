@@ -1,5 +1,6 @@
 //! The server's settings: durable always, and sized for a small machine.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
@@ -19,13 +20,13 @@ pub enum Durability {
 }
 
 /// The whole command line. `lz4`: whether the server was built with it.
-pub(crate) fn arguments(options: &Options, data: &Path, socket: &Path, lz4: bool) -> Vec<String> {
+pub(crate) fn arguments(options: &Options, data: &Path, socket: &Path, lz4: bool) -> Vec<OsString> {
     let mut settings: Vec<(String, String)> = Vec::new();
     let mut set = |name: &str, value: &str| settings.push((name.to_owned(), value.to_owned()));
 
     set("listen_addresses", "");
     set("port", "5432");
-    set("unix_socket_directories", &socket.to_string_lossy());
+    set("unix_socket_directories", &in_a_list(&socket.to_string_lossy()));
     set("unix_socket_permissions", "0700");
     if options.durability != Durability::Stock {
         set("max_connections", "200");
@@ -65,11 +66,16 @@ pub(crate) fn arguments(options: &Options, data: &Path, socket: &Path, lz4: bool
     }
     settings.extend(options.settings.iter().cloned());
 
-    let mut arguments = vec!["-D".to_owned(), data.to_string_lossy().into_owned()];
+    let mut arguments = vec!["-D".into(), data.as_os_str().to_owned()];
     for (name, value) in settings {
-        arguments.extend(["-c".to_owned(), format!("{name}={value}")]);
+        arguments.extend(["-c".into(), format!("{name}={value}").into()]);
     }
     arguments
+}
+
+/// As one member of a list, whatever it is made of: the server splits lists at commas and strips blanks.
+fn in_a_list(member: &str) -> String {
+    format!("\"{}\"", member.replace('"', "\"\""))
 }
 
 /// An eighth of the memory, within what pays here.

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode, utf8_percent_encode};
 
 use crate::EmbeddedError;
 use crate::identity::Identity;
@@ -14,16 +15,22 @@ use crate::identity::Identity;
 /// them the closing NUL).
 const PATH_BYTES_MAX: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
-/// What the server names its socket, by the port it would have; the longest it makes is the lock beside it.
-const LONGEST_NAME: &str = "/.s.PGSQL.5432";
+/// What the server names its socket, by the port it would have.
+const NAME: &str = ".s.PGSQL.5432";
 
-const IN_URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.');
+const IN_URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
-/// A directory for the socket that only the server's user enters: beside the data, or a short one in
-/// /tmp when the data lie too deep.
+/// The files that a server makes in the directory of its socket.
+pub(crate) fn names() -> [String; 2] {
+    [NAME.to_owned(), format!("{NAME}.lock")]
+}
+
+/// A directory for the socket that only the server's user enters: beside the data, or in /tmp when the data lie too
+/// deep, or where no URL leads (libpq splits hosts at commas, sqlx wants UTF-8).
 pub(crate) fn directory(base: &Path, identity: Identity) -> Result<PathBuf, EmbeddedError> {
     let mut directory = base.join("run");
-    if directory.as_os_str().len() + LONGEST_NAME.len() > PATH_BYTES_MAX {
+    let is_short = directory.as_os_str().len() + "/".len() + NAME.len() <= PATH_BYTES_MAX;
+    if !is_short || directory.to_str().is_none_or(|path| path.contains(',')) {
         let mut hasher = DefaultHasher::new();
         base.hash(&mut hasher);
         directory = PathBuf::from(format!("/tmp/valerix-{:016x}", hasher.finish()));
@@ -47,13 +54,13 @@ pub(crate) fn directory(base: &Path, identity: Identity) -> Result<PathBuf, Embe
 
 /// The URL of a database of the server whose socket is in this directory.
 ///
-/// The port is named although it is the usual one, so that a PGPORT in the caller's environment is not used.
+/// Everything is named, the usual too, so that no PGPORT, PGUSER or PGSSLMODE of the caller's environment is used; and
+/// nothing in it means anything to a shell.
 pub fn url(socket: &Path, database: &str) -> String {
-    let socket = socket.to_string_lossy();
     format!(
-        "postgres://postgres@localhost:5432/{}?host={}",
+        "postgres://postgres@{}:5432/{}?sslmode=disable",
+        percent_encode(socket.as_os_str().as_bytes(), IN_URL),
         utf8_percent_encode(database, IN_URL),
-        utf8_percent_encode(&socket, IN_URL),
     )
 }
 

@@ -1,90 +1,131 @@
-//! What an earlier run left: a server still shutting down, or a `postmaster.pid` that names the dead.
+//! What an earlier run left: a server that still shuts down, or files that name the dead.
 //!
-//! We hold the directory's lock, so the parent of any other server is gone: whoever still runs is an
-//! orphan. Nothing is started beside it, and its `postmaster.pid` is never deleted: the server
-//! itself checks by it that no old session still writes into the shared memory.
+//! Each server is given a locked file as its standard input, and its sessions inherit it. The kernel releases the lock
+//! with the last of them, so that "does an earlier server still run" needs no process id, which may name a stranger by
+//! now, and nothing that another program printed. Nothing is started beside a living server, and nothing of it is
+//! touched. Where none lives, its files are made fit for the next one, which would give up over them: a process id that
+//! has been used again, or half of a file after a power cut.
 
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
-use std::{fs, io};
 
-use crate::EmbeddedError;
+use crate::identity::Identity;
+use crate::keeper::Launch;
 use crate::sys::{self, Signal};
+use crate::{EmbeddedError, directory, socket};
 
 const POLL: Duration = Duration::from_millis(10);
 /// How long an orphan may take to flush what it holds, and how long to drop everything.
 const FAST_STOP_MAX: Duration = Duration::from_secs(30);
 const STOP_AT_ONCE_MAX: Duration = Duration::from_secs(10);
 
-/// Returns when no other server uses the data directory.
-pub(crate) fn clear(data: &Path) -> Result<(), EmbeddedError> {
-    let Some(pid) = recorded_pid(data) else { return Ok(()) };
-    if !serves(pid, data) {
-        return if sys::exists(pid) { disown(pid, data) } else { Ok(()) };
+/// Returns when no other server uses the data directory, with the lock for the next one.
+pub(crate) fn clear(launch: &Launch) -> Result<File, EmbeddedError> {
+    let path = launch.base.join("server.lock");
+    let lock = directory::open(&path, OpenOptions::new().read(true).write(true), launch.identity)?;
+    let is_free = || match lock.try_lock() {
+        Ok(()) => Ok(!is_without_lock(&launch.data)),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(EmbeddedError::io("cannot lock", &path)(error)),
+    };
+    if !is_free()? {
+        tracing::info!(directory = %launch.base.display(), "waiting for the server of an earlier run to stop");
+        stop(launch, is_free)?;
     }
-    tracing::info!(pid, "waiting for the server of an earlier run to stop");
+    forget_the_dead(launch)?;
+    Ok(lock)
+}
+
+fn stop(
+    launch: &Launch,
+    is_free: impl Fn() -> Result<bool, EmbeddedError>,
+) -> Result<(), EmbeddedError> {
     for (signal, patience) in
         [(Signal::FastStop, FAST_STOP_MAX), (Signal::StopAtOnce, STOP_AT_ONCE_MAX)]
     {
-        sys::send(pid, signal);
-        if gone_within(patience, pid, data) {
-            return Ok(());
+        if let Some(pid) = recorded_pid(&launch.data).filter(|pid| works_in(*pid, &launch.data)) {
+            sys::send(pid, signal);
+        }
+        let began = Instant::now();
+        while began.elapsed() < patience {
+            if is_free()? {
+                return Ok(());
+            }
+            thread::sleep(POLL);
         }
     }
     Err(EmbeddedError::failed(
-        format!("cannot take over {}", data.display()),
-        format!("process {pid} still uses it and does not stop: end it, then start again"),
+        format!("cannot take over {}", launch.data.display()),
+        "a process of an earlier server still runs and does not stop: end it, then start again",
     ))
 }
 
-/// Line 1 of `postmaster.pid`.
+/// Line 1 of `postmaster.pid`, if it is whole.
 pub(crate) fn recorded_pid(data: &Path) -> Option<u32> {
-    fs::read_to_string(data.join("postmaster.pid")).ok()?.lines().next()?.trim().parse().ok()
+    let text = fs::read(data.join("postmaster.pid")).ok()?;
+    pid_in(&text)
 }
 
-fn gone_within(patience: Duration, pid: u32, data: &Path) -> bool {
-    let began = Instant::now();
-    while serves(pid, data) {
-        if began.elapsed() > patience {
-            return false;
-        }
-        thread::sleep(POLL);
-    }
-    true
+fn pid_in(text: &[u8]) -> Option<u32> {
+    let end = text.iter().position(|&byte| byte == b'\n')?;
+    str::from_utf8(&text[..end]).ok()?.trim().parse().ok()
 }
 
-/// Whether the process is a server on these data, by its command line (`-D data`); a zombie has none.
-fn serves(pid: u32, data: &Path) -> bool {
-    let data = data.as_os_str().as_encoded_bytes();
-    command_line(pid).split(|&byte| byte == 0 || byte == b' ').any(|word| word == data)
+/// Versions up to 0.1 started servers that hold no lock.
+fn is_without_lock(data: &Path) -> bool {
+    cfg!(target_os = "linux") && recorded_pid(data).is_some_and(|pid| works_in(pid, data))
 }
 
+/// Whether a process works in the data directory, as a server does; a zombie works nowhere.
 #[cfg(target_os = "linux")]
-fn command_line(pid: u32) -> Vec<u8> {
-    fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()
+fn works_in(pid: u32, data: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let place = |path: &Path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    let works_in = place(&Path::new("/proc").join(pid.to_string()).join("cwd"));
+    works_in.is_some() && works_in == place(data)
 }
 
+/// Asked only while the lock is held, when a server or one of its sessions lives.
 #[cfg(not(target_os = "linux"))]
-fn command_line(pid: u32) -> Vec<u8> {
-    let ps = std::process::Command::new("ps")
-        .args(["-ww", "-o", "args=", "-p", &pid.to_string()])
-        .output();
-    ps.map(|output| output.stdout.trim_ascii_end().to_owned()).unwrap_or_default()
+fn works_in(pid: u32, _: &Path) -> bool {
+    sys::exists(pid)
 }
 
-/// The recorded id belongs to some other program by now, and the server would take that one for a
-/// rival. It ignores its own parent's id, so ours is put there; the shared memory is checked as ever.
-fn disown(pid: u32, data: &Path) -> Result<(), EmbeddedError> {
-    let path = data.join("postmaster.pid");
-    let text = match fs::read_to_string(&path) {
+/// Nobody lives who wrote these files.
+fn forget_the_dead(launch: &Launch) -> Result<(), EmbeddedError> {
+    for name in socket::names() {
+        remove(&launch.socket.join(name))?;
+    }
+    let path = launch.data.join("postmaster.pid");
+    let text = match fs::read(&path) {
         Ok(text) => text,
-        // It was a server after all, at its very end: removing this is the last thing it does.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(EmbeddedError::io("cannot read", &path)(error)),
     };
-    let rest = text.split_once('\n').map_or("", |(_, rest)| rest);
-    tracing::debug!(pid, "postmaster.pid names a process that is not a server here");
-    fs::write(&path, format!("{}\n{rest}", std::process::id()))
-        .map_err(EmbeddedError::io("cannot write", &path))
+    match pid_in(&text) {
+        Some(pid) if sys::exists(pid) => disown(&path, &text, launch.identity),
+        Some(_) => Ok(()),
+        None => remove(&path),
+    }
+}
+
+/// The server would take the stranger for a rival. It ignores its own parent's id, so ours is put there; what the file
+/// says of the shared memory stays, and is checked as ever.
+fn disown(path: &Path, text: &[u8], identity: Identity) -> Result<(), EmbeddedError> {
+    let rest = text.iter().position(|&byte| byte == b'\n').map_or(&[][..], |end| &text[end..]);
+    let text = [std::process::id().to_string().as_bytes(), rest].concat();
+    let mut file = directory::open(path, OpenOptions::new().write(true).truncate(true), identity)?;
+    file.write_all(&text).map_err(EmbeddedError::io("cannot write", path))
+}
+
+fn remove(path: &Path) -> Result<(), EmbeddedError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(EmbeddedError::io("cannot remove", path)(error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
 }

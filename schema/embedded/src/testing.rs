@@ -1,7 +1,5 @@
 //! Throw-away servers for tests, removed afterwards: fast and without durability, or as `initdb` leaves them.
 
-pub(crate) mod template;
-
 use std::fs;
 use std::ops::Deref;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

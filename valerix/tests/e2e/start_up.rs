@@ -94,6 +94,30 @@ async fn storage_that_cannot_be_used_is_never_replaced_by_an_empty_database() {
 }
 
 #[tokio::test]
+async fn blanks_in_its_path_and_what_the_shell_has_set_for_other_databases_do_not_matter() {
+    let _alone = alone().await;
+    let mut system = Up::new();
+    let directory = system.path("it's my \"däta\"");
+    system.set(&[
+        ("VALERIX_DATA_DIR", &directory),
+        ("PGSSLMODE", "require"),
+        ("PGHOST", "nowhere.invalid"),
+        ("PGPORT", "1"),
+        ("PGUSER", "nobody"),
+        ("PGDATABASE", "nothing"),
+        ("LC_ALL", "tr_TR.UTF-8"),
+    ]);
+    let mut running = system.start();
+    let one = json!({"item_id": "ps5", "quantity": 1});
+    assert_eq!(system.orders.order(Some("once"), &one).await.status(), 201);
+    running.kill();
+    let running = system.start();
+    let again = system.orders.order(Some("once"), &one).await;
+    assert_eq!(again.headers()["idempotent-replayed"], "true");
+    assert!(running.interrupt().0.success());
+}
+
+#[tokio::test]
 async fn two_on_one_directory_and_the_second_says_so() {
     let _alone = alone().await;
     let mut system = Up::new();

@@ -18,10 +18,10 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<()> {
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args_os().skip(1);
     let directory = arguments.next().context("usage: embedded-postgres DIRECTORY [DATABASE…]")?;
     let mut options = Options::new(directory);
-    options.databases = arguments.collect();
+    options.databases = arguments.map(|name| name.to_string_lossy().into_owned()).collect();
     let server = EmbeddedPostgres::start(&options)?;
     let mut out = io::stdout();
     for database in ["postgres".to_owned()].iter().chain(&options.databases) {

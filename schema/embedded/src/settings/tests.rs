@@ -1,6 +1,6 @@
 use super::*;
 
-fn arguments_for(durability: Durability) -> Vec<String> {
+fn arguments_for(durability: Durability) -> Vec<OsString> {
     let mut options = Options::new("/nowhere");
     options.durability = durability;
     options.settings.push(("work_mem".into(), "8MB".into()));
@@ -24,6 +24,11 @@ fn nothing_listens_beyond_the_socket() {
         assert!(arguments.iter().any(|argument| argument == "listen_addresses="));
         assert!(arguments.iter().any(|argument| argument == "unix_socket_permissions=0700"));
     }
+}
+
+#[test]
+fn a_socket_directory_is_one_whatever_it_is_called() {
+    assert_eq!(in_a_list("/my \"own\", data"), "\"/my \"\"own\"\", data\"");
 }
 
 #[test]

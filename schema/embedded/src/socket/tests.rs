@@ -1,3 +1,5 @@
+use std::ffi::OsStr;
+
 use super::*;
 use crate::sys;
 
@@ -5,7 +7,7 @@ use crate::sys;
 fn the_url_names_the_socket_directory_and_escapes_what_must_be() {
     assert_eq!(
         url(Path::new("/var/lib/my data/run"), "orders_dev"),
-        "postgres://postgres@localhost:5432/orders_dev?host=/var/lib/my%20data/run",
+        "postgres://postgres@%2Fvar%2Flib%2Fmy%20data%2Frun:5432/orders_dev?sslmode=disable",
     );
 }
 
@@ -21,6 +23,12 @@ fn a_deep_directory_gets_a_short_one_for_its_socket_always_the_same() {
     assert!(short.as_os_str().len() < 40, "{}", short.display());
     assert_eq!(directory(&deep, identity).unwrap(), short);
     fs::remove_dir(short).unwrap();
+
+    for odd in [OsStr::new("a,b"), OsStr::from_bytes(b"caf\xe9")] {
+        let short = directory(&home.path().join(odd), identity).unwrap();
+        assert!(short.starts_with("/tmp"), "{}", short.display());
+        fs::remove_dir(short).unwrap();
+    }
 }
 
 #[test]

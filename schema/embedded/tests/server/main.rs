@@ -1,5 +1,6 @@
 //! The embedded server as its users meet it: started, stopped, killed, and started again.
 
+mod life;
 mod storage;
 mod support;
 
@@ -95,21 +96,6 @@ fn a_killed_parent_takes_its_server_along_and_a_restart_at_once_finds_the_data()
 }
 
 #[test]
-fn starts_although_another_program_has_the_recorded_process_id() {
-    let home = tempfile::tempdir().unwrap();
-    let options = Options::new(home.path());
-    drop(EmbeddedPostgres::start(&options).unwrap());
-    let mut other = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-    let stale = format!("{}\n{}\n1\n5432\n\n\n", other.id(), home.path().join("data").display());
-    fs::write(home.path().join("data/postmaster.pid"), stale).unwrap();
-
-    let server = EmbeddedPostgres::start(&options).unwrap();
-    assert_eq!(psql(&server, "postgres", "select 1").unwrap(), "1");
-    other.kill().unwrap();
-    other.wait().unwrap();
-}
-
-#[test]
 fn says_what_the_server_complained_about() {
     let home = tempfile::tempdir().unwrap();
     let mut options = Options::new(home.path());
@@ -134,7 +120,7 @@ fn works_in_a_directory_too_deep_for_a_socket() {
     let deep = home.path().join("d".repeat(60)).join("e".repeat(60));
     let server = EmbeddedPostgres::start(&Options::new(deep)).unwrap();
     assert_eq!(psql(&server, "postgres", "select 1").unwrap(), "1");
-    let socket = server.url("postgres").rsplit_once("host=").unwrap().1.to_owned();
+    let socket = server.socket_directory().to_owned();
     drop(server);
     fs::remove_dir_all(socket).unwrap();
 }

@@ -78,6 +78,13 @@ fn a_directory_without_write_permission_is_refused() {
     }
     fs::set_permissions(&base, Permissions::from_mode(0o500)).unwrap();
     refused(home.path(), NOBODY, &["postgres/lock: Permission denied"]);
+
+    let home = kept_by(NOBODY);
+    let data = home.path().join("postgres/data");
+    fs::set_permissions(&data, Permissions::from_mode(0o500)).unwrap();
+    refused(home.path(), NOBODY, &["postmaster.pid", "Permission denied"]);
+    fs::set_permissions(&data, Permissions::from_mode(0o700)).unwrap();
+    assert_kept(home.path(), NOBODY);
 }
 
 #[test]

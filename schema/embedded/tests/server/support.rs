@@ -46,14 +46,21 @@ impl Parent {
     }
 
     pub(crate) fn psql(&self, sql: &str) -> Result<String, String> {
-        let options = fs::read_to_string(self.directory.join("data/postmaster.opts")).unwrap();
-        let postgres = options.split_whitespace().next().unwrap();
+        let options = fs::read(self.directory.join("data/postmaster.opts")).unwrap();
+        let options = String::from_utf8_lossy(&options);
+        let postgres = options.split(" \"").next().unwrap();
         run_psql(Path::new(postgres).parent().unwrap(), &self.url, sql)
     }
 
+    /// For paths without anything else that a URL escapes.
+    pub(crate) fn socket_directory(&self) -> PathBuf {
+        let host = self.url.split(['@', ':']).nth(2).unwrap();
+        PathBuf::from(host.replace("%2F", "/"))
+    }
+
     pub(crate) fn server_pid(&self) -> u32 {
-        let file = fs::read_to_string(self.directory.join("data/postmaster.pid")).unwrap();
-        file.lines().next().unwrap().parse().unwrap()
+        let file = fs::read(self.directory.join("data/postmaster.pid")).unwrap();
+        String::from_utf8_lossy(&file).lines().next().unwrap().parse().unwrap()
     }
 
     pub(crate) fn kill_9(mut self) {
@@ -101,6 +108,12 @@ pub(crate) fn i_am_root() -> bool {
 
 pub(crate) fn psql(server: &EmbeddedPostgres, database: &str, sql: &str) -> Result<String, String> {
     run_psql(server.bin_dir(), &server.url(database), sql)
+}
+
+/// A process that keeps a server, started from a shell with these variables.
+pub(crate) fn with_shell_settings(directory: &Path, settings: &[(&str, &str)]) -> Parent {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_embedded-postgres"));
+    Parent::run(command.envs(settings.iter().copied()), directory)
 }
 
 fn run_psql(programs: &Path, url: &str, sql: &str) -> Result<String, String> {
