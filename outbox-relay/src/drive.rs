@@ -61,7 +61,7 @@ impl Driver {
             let Some((call, mut permit)) = admitted.into_iter().next() else { return };
             let begun = Instant::now();
             let answer = self.call(&call).await;
-            permit.finish_one(answer.breaker_outcome());
+            permit.finish_one(self.gate.judge(&call, &answer));
             next = self.settle(call, Answered { answer, took: begun.elapsed() }).await;
         }
     }
@@ -181,7 +181,7 @@ impl Driver {
     }
 
     async fn finish(&self, (call, mut permit): (Call, GatePermit), answered: Answered) {
-        permit.finish_one(answered.answer.breaker_outcome());
+        permit.finish_one(self.gate.judge(&call, &answered.answer));
         drop(permit);
         self.settle_on(call, answered).await;
     }
@@ -284,5 +284,11 @@ fn log_nothing(call: &Call, nothing: &NothingToDo) {
 
 /// Whether the outcome stays unknown.
 fn leaves_doubt(answer: &Answer) -> bool {
-    matches!(answer, Answer::Unknown | Answer::NotExecuted { .. } | Answer::ContractBroken { .. })
+    matches!(
+        answer,
+        Answer::Failed
+            | Answer::Unknown
+            | Answer::NotExecuted { .. }
+            | Answer::ContractBroken { .. }
+    )
 }

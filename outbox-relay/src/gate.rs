@@ -3,7 +3,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use relay_core::answer::Answer;
 use relay_core::breaker::{Outcome, Permit, Refusal};
+use relay_core::decide::Call;
 use relay_core::drain::Estimate;
 use relay_core::gate::{GateConfig, GateSnapshot, GateState};
 use tokio::time::Instant;
@@ -50,6 +52,11 @@ impl Gate {
     pub fn acquire(self: &Arc<Self>, calls: u32) -> Result<GatePermit, Refusal> {
         let permit = self.with(|state, now_ms| state.acquire(calls, now_ms))?;
         Ok(GatePermit { gate: Arc::clone(self), permit: Some(permit) })
+    }
+
+    /// What the breaker counts of the answer to one call.
+    pub fn judge(&self, call: &Call, answer: &Answer) -> Outcome {
+        self.lock().judge(call, answer)
     }
 
     /// Asks for a retry. `Err`: when to ask again, in milliseconds.

@@ -5,7 +5,7 @@ use saga::stored::Line;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::breaker::Outcome;
+use crate::breaker::{Outcome, Reply};
 
 /// Where our problem types live; a problem of another type is somebody else's page.
 const PROBLEM_TYPES: &str = "https://valerix.dev/problems/";
@@ -35,7 +35,9 @@ pub enum Answer {
         /// Whether it answered at all.
         throttled: bool,
     },
-    /// It may have been executed.
+    /// The service answered that it failed (500). It may have been executed.
+    Failed,
+    /// There was no answer, or none that says anything. It may have been executed.
     Unknown,
 }
 
@@ -76,15 +78,24 @@ pub struct Reservation {
 }
 
 impl Answer {
-    /// What the breaker counts. A definitive no is a success of the service.
+    /// What the breaker counts of an answer to a whole request: nobody can tell which item it is about.
     pub fn breaker_outcome(&self) -> Outcome {
+        match self.reply() {
+            Reply::Answered => Outcome::Answered,
+            Reply::Error | Reply::Missing => Outcome::Failed,
+        }
+    }
+
+    /// What it is to those who ask whether the service is well. A definitive no is a success of the service.
+    pub fn reply(&self) -> Reply {
         match self {
             Self::Done
             | Self::Rejected(_)
             | Self::Tombstoned
             | Self::Stale
-            | Self::ContractBroken { .. } => Outcome::Answered,
-            Self::NotExecuted { .. } | Self::Unknown => Outcome::Failed,
+            | Self::ContractBroken { .. } => Reply::Answered,
+            Self::Failed => Reply::Error,
+            Self::NotExecuted { .. } | Self::Unknown => Reply::Missing,
         }
     }
 
@@ -95,6 +106,7 @@ impl Answer {
             Self::Stale
             | Self::ContractBroken { .. }
             | Self::NotExecuted { .. }
+            | Self::Failed
             | Self::Unknown => false,
         }
     }
@@ -108,7 +120,7 @@ impl Answer {
             Self::Stale => "stale_epoch",
             Self::ContractBroken { .. } => "contract_error",
             Self::NotExecuted { .. } => "not_executed",
-            Self::Unknown => "unknown",
+            Self::Failed | Self::Unknown => "unknown",
         }
     }
 }
@@ -189,6 +201,7 @@ fn otherwise(status: u16, retry_after_ms: Option<u64>, code: Option<String>) -> 
         (429, _) | (503, Some(_)) => Answer::NotExecuted { retry_after_ms, throttled: true },
         // 408: the service gave up reading; 425: it asks for a replay. Neither says what was done.
         (408 | 425, _) => Answer::Unknown,
+        (500, _) => Answer::Failed,
         (400..=499, _) => Answer::ContractBroken { status, code },
         _ => Answer::Unknown,
     }

@@ -11,7 +11,8 @@
 //! in an earlier one is late and changes nothing.
 //!
 //! Only *unknown* and *not executed* are failures. "Insufficient stock" is a success of the
-//! service: it answered.
+//! service: it answered. A failure that says something about one item or one order only is
+//! *discounted* ([`Suspects`] decides that): it moves the breaker in no state.
 //!
 //! Sources: Nygard, *Release It!* (the pattern); the trip rules and slow calls of
 //! <https://resilience4j.readme.io/docs/circuitbreaker>; the rolling buckets of
@@ -22,12 +23,14 @@
 mod config;
 mod permit;
 mod statistics;
+mod suspects;
 mod trace;
 mod window;
 
 pub use config::BreakerConfig;
 pub use permit::{Outcome, Permit, Recorded, Refusal, RefusalReason};
 pub use statistics::{BreakerState, Statistics, Totals};
+pub use suspects::{Reply, Suspects};
 pub use trace::{Change, Mark, Trace, Why};
 pub use window::{BUCKET_MS, BUCKETS, BucketStatistics, Counts};
 
@@ -43,6 +46,8 @@ pub struct Breaker {
     latest_ms: u64,
     window: Window,
     failures_in_row: u32,
+    /// When a call of this generation was last answered.
+    answered_at_ms: Option<u64>,
     opens_in_row: u32,
     /// Calls admitted in this generation and not yet given back.
     in_flight: u32,
@@ -72,6 +77,7 @@ impl Breaker {
             latest_ms: 0,
             window: Window::default(),
             failures_in_row: 0,
+            answered_at_ms: None,
             opens_in_row: 0,
             in_flight: 0,
             probes_in_flight: 0,
@@ -127,12 +133,14 @@ impl Breaker {
             Phase::Closed { .. } => self.finish_closed(permit.calls, outcome, slow, now_ms),
             Phase::HalfOpen { permits, answered } => {
                 self.mark(Change::ProbeEnded { outcome, slow, in_flight: self.probes_in_flight });
-                if outcome == Outcome::Failed {
-                    self.open(Why::ProbeFailed, now_ms);
-                } else if slow {
-                    self.open(Why::ProbeSlow, now_ms);
-                } else {
-                    self.probe_answered(permits, answered + permit.calls, now_ms);
+                match outcome {
+                    Outcome::Failed => self.open(Why::ProbeFailed, now_ms),
+                    Outcome::Answered if slow => self.open(Why::ProbeSlow, now_ms),
+                    Outcome::Answered => {
+                        self.probe_answered(permits, answered + permit.calls, now_ms);
+                    }
+                    // Its place is free for a better witness.
+                    Outcome::Discounted => {}
                 }
             }
             // No permit is handed out in these two, so none of their generation comes back.
@@ -286,10 +294,14 @@ impl Breaker {
     }
 
     fn finish_closed(&mut self, calls: u32, outcome: Outcome, slow: bool, now_ms: u64) {
-        self.failures_in_row = match outcome {
-            Outcome::Failed => self.failures_in_row.saturating_add(1),
-            Outcome::Answered => 0,
-        };
+        match outcome {
+            Outcome::Failed => self.failures_in_row = self.failures_in_row.saturating_add(1),
+            Outcome::Answered => {
+                self.failures_in_row = 0;
+                self.answered_at_ms = Some(now_ms);
+            }
+            Outcome::Discounted => return,
+        }
         self.window.record(calls, outcome, slow, now_ms);
         if let Some(why) = self.trip_reason(now_ms) {
             self.open(why, now_ms);
@@ -298,7 +310,10 @@ impl Breaker {
 
     fn trip_reason(&self, now_ms: u64) -> Option<Why> {
         let config = &self.config;
-        if self.failures_in_row >= config.failures_in_row {
+        // At a high rate a few failures stand in a row by chance: the run has to last as well.
+        let unanswered_ms = self.answered_at_ms.map(|at_ms| now_ms.saturating_sub(at_ms));
+        let has_lasted = unanswered_ms.is_none_or(|ms| ms >= config.in_row_least_ms);
+        if self.failures_in_row >= config.failures_in_row && has_lasted {
             return Some(Why::FailuresInRow { failures: self.failures_in_row });
         }
         let counts = self.window.counts(now_ms);
@@ -347,6 +362,7 @@ impl Breaker {
         self.since_ms = now_ms;
         self.in_flight = 0;
         self.failures_in_row = 0;
+        self.answered_at_ms = None;
         self.window = Window::default();
     }
 

@@ -10,6 +10,7 @@ use saga::{
 use uuid::Uuid;
 
 use crate::answer::Answer;
+use crate::breaker::{Outcome, Suspects};
 
 /// A call whose intent is stored.
 #[derive(Debug, Clone)]
@@ -158,8 +159,19 @@ pub fn event_of(effect: &Effect, answer: &Answer, jitter: u32) -> Option<Event> 
             retry_after_ms,
             jitter,
         },
-        Answer::Unknown => Event::CallUnknown { jitter },
+        Answer::Failed | Answer::Unknown => Event::CallUnknown { jitter },
     })
+}
+
+/// What the breaker counts of the answer to one call. A release names no item: its answer neither clears
+/// one nor accuses it.
+pub fn evidence(call: &Call, answer: &Answer, suspects: &mut Suspects) -> Outcome {
+    let attempts = call.loaded.saga.attempt;
+    if matches!(call.effect, Effect::ReleaseStock { .. }) {
+        return Suspects::default().judge(answer.reply(), &[], attempts);
+    }
+    let items: Vec<&str> = call.lines.iter().map(|line| line.item_id.as_str()).collect();
+    suspects.judge(answer.reply(), &items, attempts)
 }
 
 /// A retry of a call that was executed, or may have been. The replay of a saga that was taken over is

@@ -6,9 +6,12 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
+use crate::answer::Answer;
 use crate::breaker::{
     Breaker, BreakerConfig, BreakerState, Change, Mark, Outcome, Permit, Refusal, Statistics,
+    Suspects,
 };
+use crate::decide::{Call, evidence};
 use crate::drain::{Drain, DrainConfig, Estimate};
 use crate::retry_budget::{RetryBudget, RetryBudgetConfig, RetryTotals};
 
@@ -30,6 +33,7 @@ pub struct GateConfig {
 #[derive(Debug)]
 pub struct GateState {
     breaker: Breaker,
+    suspects: Suspects,
     budget: RetryBudget,
     drain_config: DrainConfig,
     drain: Option<Drain>,
@@ -67,6 +71,7 @@ impl GateState {
     pub fn new(config: &GateConfig, seed: u32, now_ms: u64) -> Self {
         Self {
             breaker: Breaker::new(config.breaker, seed),
+            suspects: Suspects::default(),
             budget: RetryBudget::new(config.retry_budget, now_ms),
             drain_config: config.drain,
             drain: None,
@@ -102,6 +107,11 @@ impl GateState {
             }
             Err(refusal) => Some(refusal),
         }
+    }
+
+    /// What the breaker counts of the answer to one call.
+    pub fn judge(&mut self, call: &Call, answer: &Answer) -> Outcome {
+        evidence(call, answer, &mut self.suspects)
     }
 
     /// Asks for `calls` calls at once; fewer may be granted.

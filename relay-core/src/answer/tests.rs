@@ -41,9 +41,11 @@ fn a_proxys_page_is_never_a_definitive_no() {
 
 #[test]
 fn whatever_may_have_been_executed_is_unknown() {
-    for status in [500, 502, 503, 504, 408, 302] {
+    for status in [502, 503, 504, 408, 302] {
         check(status, None, "", &Answer::Unknown);
     }
+    check(500, None, "", &Answer::Failed);
+    check(500, Some(1_000), &problem("internal"), &Answer::Failed);
     for body in
         ["", "{}", r#"{"reservation_id":"00000000-0000-0000-0000-000000000006","state":"held"}"#]
     {

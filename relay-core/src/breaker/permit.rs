@@ -50,6 +50,8 @@ pub enum Outcome {
     Answered,
     /// Unknown (timeout, reset, 500, 502, 504, broken body) or not executed (refused, 429, 503).
     Failed,
+    /// It failed, and that is evidence about its item or its order, not about the service.
+    Discounted,
 }
 
 /// Whether a result changed anything.

@@ -79,6 +79,8 @@ pub struct Totals {
     pub answered: u64,
     /// Calls that failed.
     pub failed: u64,
+    /// Calls that failed and said nothing about the service.
+    pub discounted: u64,
     /// Calls that were slow.
     pub slow: u64,
     /// Results of an earlier generation.
@@ -95,6 +97,7 @@ impl Totals {
         match outcome {
             Outcome::Answered => self.answered += calls,
             Outcome::Failed => self.failed += calls,
+            Outcome::Discounted => self.discounted += calls,
         }
         self.slow += if slow { calls } else { 0 };
     }

@@ -1,4 +1,5 @@
 mod reference;
+mod suspects;
 mod walk;
 
 use super::{
@@ -343,4 +344,51 @@ fn statistics_are_plain_json() {
     let mark = breaker.take_trace()[0];
     assert!(matches!(mark.change, Change::Opened { why: Why::FailuresInRow { failures: 5 }, .. }));
     assert_eq!(serde_json::to_value(mark).unwrap()["change"], "opened");
+}
+
+/// Ten percent of the answers are lost, independently, 700 calls a second.
+#[test]
+fn chance_alone_opens_it_at_no_rate() {
+    use rand::{RngExt, SeedableRng, rngs::StdRng};
+    let mut random = StdRng::seed_from_u64(17);
+    let mut breaker = breaker();
+    let mut longest = 0;
+    for nth in 0..700 * 3_600_u64 {
+        let outcome = if random.random_range(0..10) == 0 { Failed } else { Answered };
+        call(&mut breaker, outcome, nth * 1_000 / 700);
+        longest = longest.max(breaker.failures_in_row);
+    }
+    assert!(longest >= 5, "the old rule would have opened it");
+    assert_eq!(breaker.totals.opens, 0);
+}
+
+#[test]
+fn a_service_that_dies_at_a_high_rate_is_noticed_within_a_quarter_of_a_second() {
+    let mut breaker = breaker();
+    for nth in 0..7_000 {
+        call(&mut breaker, Answered, nth / 7);
+    }
+    for now_ms in 1_000..1_248 {
+        call(&mut breaker, Failed, now_ms);
+    }
+    assert_eq!(state(&mut breaker, 1_248), BreakerState::Closed);
+    call(&mut breaker, Failed, 1_249);
+    assert_eq!(state(&mut breaker, 1_249), BreakerState::Open);
+}
+
+#[test]
+fn what_says_nothing_about_the_service_moves_the_breaker_in_no_state() {
+    let mut breaker = breaker();
+    for now_ms in 0..10_000 {
+        call(&mut breaker, Outcome::Discounted, now_ms);
+    }
+    assert_eq!(state(&mut breaker, 10_000), BreakerState::Closed);
+    let at = trip(&mut breaker, 10_000);
+    for _ in 0..100 {
+        call(&mut breaker, Outcome::Discounted, at);
+    }
+    assert_eq!(state(&mut breaker, at), BreakerState::HalfOpen, "the place is free again");
+    recover(&mut breaker, at);
+    let totals = breaker.statistics(at).totals;
+    assert_eq!((totals.discounted, totals.failed), (10_100, 5));
 }

@@ -49,3 +49,28 @@ fn what_follows_a_call_is_a_call_of_its_own() {
     assert_eq!(claim.loaded.version, 2);
     assert!(!claim.resent && !is_retry(&claim));
 }
+
+/// A release of the bad item that is answered says nothing about a reserve of it.
+#[test]
+fn only_answers_to_reserves_clear_an_item_or_accuse_it() {
+    let call = |item: &str, effect: Effect| Call {
+        lines: vec![Line { item_id: item.to_owned(), quantity: 1 }],
+        effect,
+        ..claimed()
+    };
+    let reserve = claimed().effect;
+    let release = Effect::ReleaseStock { reservation_id: Uuid::from_u128(2) };
+    let mut suspects = Suspects::default();
+    let mut outcome = |item, effect, answer| evidence(&call(item, effect), &answer, &mut suspects);
+    for _ in 0..3 {
+        assert_eq!(outcome("bad", reserve, Answer::Failed), Outcome::Failed);
+        assert_eq!(outcome("bad", release, Answer::Done), Outcome::Answered);
+    }
+    assert_eq!(outcome("bad", reserve, Answer::Failed), Outcome::Failed, "nobody else was heard");
+    assert_eq!(outcome("good", reserve, Answer::Done), Outcome::Answered);
+    assert_eq!(outcome("bad", reserve, Answer::Failed), Outcome::Discounted);
+    assert_eq!(outcome("bad", reserve, Answer::Unknown), Outcome::Failed, "no answer counts");
+    assert_eq!(outcome("bad", release, Answer::Failed), Outcome::Failed);
+    assert_eq!(outcome("bad", release, Answer::Done), Outcome::Answered);
+    assert_eq!(outcome("bad", reserve, Answer::Failed), Outcome::Discounted, "still a suspect");
+}

@@ -39,6 +39,7 @@ pub(super) struct Pair {
     place: Place,
     generation: u64,
     row: u32,
+    answered_at: Option<u64>,
     opens_in_row: u32,
     ended: Vec<Ended>,
     /// Permits that are out, with the generation and the time the naive one remembers for them.
@@ -56,6 +57,7 @@ impl Pair {
             place: Place::Closed { ramp_from: None },
             generation: 1,
             row: 0,
+            answered_at: None,
             opens_in_row: 0,
             ended: Vec::new(),
             out: Vec::new(),
@@ -115,6 +117,7 @@ impl Pair {
         self.place = place;
         self.generation += 1;
         self.row = 0;
+        self.answered_at = None;
         self.ended.clear();
     }
 
@@ -177,13 +180,20 @@ impl Pair {
             return;
         }
         assert_eq!(recorded, Recorded::Counted);
+        if outcome == Outcome::Discounted {
+            return;
+        }
         let failed = outcome == Outcome::Failed;
         let slow = self.now - started >= self.config.slow_call_ms;
         match self.place {
             Place::Closed { .. } => {
                 let calls = u64::from(calls);
                 self.ended.push(Ended { second: self.now / 1_000, calls, failed, slow });
-                self.row = if failed { self.row + 1 } else { 0 };
+                if failed {
+                    self.row += 1;
+                } else {
+                    (self.row, self.answered_at) = (0, Some(self.now));
+                }
                 if self.trips() {
                     self.open();
                 }
@@ -220,7 +230,8 @@ impl Pair {
     fn trips(&self) -> bool {
         let (answers, calls, failed, slow) = self.window();
         let share = |part: u64, percent: u32| part * 100 >= calls * u64::from(percent);
-        self.row >= self.config.failures_in_row
+        let lasted = self.answered_at.is_none_or(|at| self.now - at >= self.config.in_row_least_ms);
+        self.row >= self.config.failures_in_row && lasted
             || answers >= self.config.answers_min
                 && (share(failed, self.config.failures_percent)
                     || share(slow, self.config.slow_percent))
@@ -274,6 +285,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0..500_u32).prop_map(Op::Acquire),
         5 => any::<usize>().prop_map(|index| Op::Finish(index, Outcome::Answered)),
         3 => any::<usize>().prop_map(|index| Op::Finish(index, Outcome::Failed)),
+        1 => any::<usize>().prop_map(|index| Op::Finish(index, Outcome::Discounted)),
         1 => any::<usize>().prop_map(Op::Abandon),
     ]
 }
@@ -290,6 +302,7 @@ proptest! {
         seed: u32,
         answers_min in 1..15_u64,
         failures_in_row in 1..8_u32,
+        in_row_least_ms in 0..500_u64,
         permits_first in 1..3_u32,
         slow_start_ms in 0..8_000_u64,
         ops in proptest::collection::vec(staff_or_op(), 1..400),
@@ -297,6 +310,7 @@ proptest! {
         let config = BreakerConfig {
             answers_min,
             failures_in_row,
+            in_row_least_ms,
             permits_first,
             slow_start_ms,
             ..BreakerConfig::default()

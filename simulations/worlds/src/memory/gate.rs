@@ -2,7 +2,9 @@
 
 use super::invariants::Invariant;
 use super::known_bad::KnownBad;
+use relay_core::answer::Answer;
 use relay_core::breaker::{BreakerConfig, BreakerState, Outcome, Permit, Refusal};
+use relay_core::decide::Call;
 use relay_core::drain::DrainConfig;
 use relay_core::gate::{GateConfig, GateState};
 use relay_core::retry_budget::RetryBudgetConfig;
@@ -61,6 +63,10 @@ impl Gate {
             }
             Err(refusal) => Err(refusal),
         }
+    }
+
+    pub(super) fn judge(&mut self, call: &Call, answer: &Answer) -> Outcome {
+        self.state.judge(call, answer)
     }
 
     pub(super) fn finish(&mut self, permit: Option<Permit>, outcome: Outcome, now_ms: u64) {

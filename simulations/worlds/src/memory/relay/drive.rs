@@ -71,7 +71,7 @@ pub(crate) fn hear(world: &mut World, index: u16, letter: u32) {
     } else {
         answer::release(id, *status, *retry_after_ms, body.as_bytes())
     };
-    let how = Finish { counted: Counted::Yes, looked: letter.looked };
+    let how = Finish { counted: Counted::Alone, looked: letter.looked };
     finish(world, index, name, &answer, how);
 }
 
@@ -123,14 +123,17 @@ pub(crate) fn end_request(world: &mut World, index: u16, request: RequestId, ans
         .map(|(&name, _)| name)
         .collect();
     for (nth, slot) in waiting.into_iter().enumerate() {
-        let counted = if nth == 0 { Counted::Yes } else { Counted::No };
+        let counted = if nth == 0 { Counted::ForAll } else { Counted::No };
         finish(world, index, slot, answer, Finish { counted, looked: false });
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Counted {
-    Yes,
+    /// As the answer to this call.
+    Alone,
+    /// As the one answer to everything in its request.
+    ForAll,
     No,
 }
 
@@ -281,7 +284,11 @@ fn finish(world: &mut World, index: u16, name: u32, answer: &Answer, how: Finish
     let Some(slot) = memory.slots.get_mut(&name) else { return };
     let permit = slot.permit.take();
     match how.counted {
-        Counted::Yes => memory.gate.finish(permit, answer.breaker_outcome(), now_ms),
+        Counted::Alone => {
+            let outcome = memory.gate.judge(&slot.call, answer);
+            memory.gate.finish(permit, outcome, now_ms);
+        }
+        Counted::ForAll => memory.gate.finish(permit, answer.breaker_outcome(), now_ms),
         Counted::No => memory.gate.abandon(permit),
     }
     let effect = slot.call.effect;
