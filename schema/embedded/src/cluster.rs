@@ -54,7 +54,12 @@ impl Cluster<'_> {
         match options.durability {
             Durability::On => self.initdb(&fresh, &[])?,
             Durability::Stock => self.initdb(&fresh, &["--no-sync"])?,
-            Durability::OffForTests => template::fill(self, &options.search.cache, &fresh)?,
+            Durability::OffForTests => {
+                let of = (self.binaries, self.identity);
+                template::fill(of, &options.search.cache, &fresh, |options| {
+                    self.initdb(&fresh, options)
+                })?;
+            }
         }
         for database in &options.databases {
             self.create_database(&fresh, database)?;

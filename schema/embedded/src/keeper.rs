@@ -3,17 +3,15 @@
 //! All of it happens on one thread of our own. The kernel's promise to stop the child with its parent is
 //! about the *thread* that forked it, so that thread must live as long as the server: it waits for it.
 
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::identity::Identity;
+use crate::launch::Launch;
 use crate::sys::{self, Signal};
 use crate::{EmbeddedError, directory, takeover};
 
@@ -27,20 +25,6 @@ const ROOM_MIN: u64 = 32 * 1024 * 1024;
 /// A disk that is full is looked at again after this time.
 const ROOM_POLL: Duration = Duration::from_millis(500);
 const LOG_BYTES_MAX: u64 = 16 * 1024 * 1024;
-
-/// Everything needed to start the server, again and again.
-#[derive(Debug)]
-pub(crate) struct Launch {
-    pub(crate) postgres: PathBuf,
-    pub(crate) identity: Identity,
-    pub(crate) base: PathBuf,
-    pub(crate) data: PathBuf,
-    pub(crate) socket: PathBuf,
-    pub(crate) log: PathBuf,
-    pub(crate) arguments: Vec<OsString>,
-    pub(crate) environment: Vec<(String, String)>,
-    pub(crate) crashes_max: u32,
-}
 
 /// What the keeping thread and the others know of the server.
 #[derive(Debug, Default)]

@@ -19,6 +19,7 @@ mod directory;
 mod error;
 mod identity;
 mod keeper;
+mod launch;
 mod provision;
 mod settings;
 mod socket;
@@ -39,7 +40,8 @@ pub use socket::url;
 
 use cluster::Cluster;
 use identity::Identity;
-use keeper::{Keeper, Launch};
+use keeper::Keeper;
+use launch::Launch;
 
 /// What to run, and where.
 #[derive(Clone, Debug)]

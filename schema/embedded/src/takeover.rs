@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::identity::Identity;
-use crate::keeper::Launch;
+use crate::launch::Launch;
 use crate::sys::{self, Signal};
 use crate::{EmbeddedError, directory, socket};
 

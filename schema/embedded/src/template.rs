@@ -5,16 +5,22 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use crate::EmbeddedError;
-use crate::cluster::Cluster;
+use crate::binaries::Binaries;
 use crate::identity::Identity;
 
-/// Fills `fresh` with a cluster, from the template if there is one, and makes the template otherwise.
-pub(crate) fn fill(cluster: &Cluster, cache: &Path, fresh: &Path) -> Result<(), EmbeddedError> {
-    let template = template_of(cluster, cache);
+/// Fills `fresh` with a cluster, from the template if there is one. Otherwise `initdb` makes it there, with
+/// these options, and a copy becomes the template.
+pub(crate) fn fill(
+    (binaries, identity): (&Binaries, Identity),
+    cache: &Path,
+    fresh: &Path,
+    initdb: impl FnOnce(&[&str]) -> Result<(), EmbeddedError>,
+) -> Result<(), EmbeddedError> {
+    let template = template_of(binaries, cache);
     if template.join("PG_VERSION").exists() {
-        return copy(&template, fresh, cluster.identity);
+        return copy(&template, fresh, identity);
     }
-    cluster.initdb(fresh, &["--no-sync", "--wal-segsize=1"])?;
+    initdb(&["--no-sync", "--wal-segsize=1"])?;
     // The cache only saves time, so a failure to keep it is no failure.
     let unnamed = template.with_extension(format!("new-{}", std::process::id()));
     let keep = fs::create_dir_all(&unnamed).map_err(EmbeddedError::io("cannot create", &unnamed));
@@ -28,10 +34,10 @@ pub(crate) fn fill(cluster: &Cluster, cache: &Path, fresh: &Path) -> Result<(), 
     Ok(())
 }
 
-fn template_of(cluster: &Cluster, cache: &Path) -> PathBuf {
+fn template_of(binaries: &Binaries, cache: &Path) -> PathBuf {
     let mut hasher = DefaultHasher::new();
-    (&cluster.binaries.directory, &cluster.binaries.version).hash(&mut hasher);
-    cache.join(format!("template-{}-{:016x}", cluster.binaries.major, hasher.finish()))
+    (&binaries.directory, &binaries.version).hash(&mut hasher);
+    cache.join(format!("template-{}-{:016x}", binaries.major, hasher.finish()))
 }
 
 /// Copies the content of one existing directory into another.
