@@ -1,7 +1,7 @@
 -- The orders database: why each table is shaped as it is.
 --
 -- One transaction writes order + idempotency key + saga + first step + outbox message, so that an
--- acknowledged order can never lack the message that will finish it (docs/PROTOCOL.md sections 2 and 5).
+-- acknowledged order can never lack the message that will finish it (protocol.md sections 2 and 5).
 -- The happy path touches no secondary index: `sagas` is updated in place (HOT) because nothing that
 -- changes on it is indexed; `listed_state` stays null there and is set only off the happy path.
 

@@ -317,7 +317,10 @@ fn documents_that_sources_name_exist() {
     let is_in_name = |c: char| c.is_ascii_alphanumeric() || "_-./{}$".contains(c);
     let mut named = 0;
     for extension in ["rs", "sql", "toml", "yml"] {
-        for source in files(&root(), extension) {
+        // A migration stays as it was first run: its checksum covers its comments.
+        let is_frozen =
+            |path: &PathBuf| path.components().any(|part| part.as_os_str() == "migrations");
+        for source in files(&root(), extension).into_iter().filter(|path| !is_frozen(path)) {
             let text = read(&source);
             for (end, ending) in text.match_indices(".md") {
                 let goes_on = text[end + ending.len()..].starts_with(|c: char| c.is_alphanumeric());
