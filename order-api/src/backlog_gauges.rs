@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use metrics::{Unit, describe_gauge, gauge};
+use saga::StateName;
 use schema_orders::backlog::{BacklogCount, WorkList, count_backlog, read_work_list};
 use schema_pg::{Db, DbError, describe_metrics, show_pool, show_vitals};
 use tokio::sync::Notify;
@@ -15,8 +16,8 @@ use crate::config::RELAY_SILENT_MAX_S;
 
 const SERVICE: &str = "order-api";
 const DATABASE: &str = "orders";
-/// The states of a saga that has not ended. A state of a newer version is counted as `other`.
-const STATES: [&str; 6] = ["pending", "reserving", "queued", "releasing", "parked", "other"];
+/// A state of a newer version is counted as this.
+const OTHER: &str = "other";
 const QUEUE_REASONS: [&str; 4] = ["breaker_open", "backoff", "throttled", "other"];
 const PARK_REASONS: [&str; 4] =
     ["contract_error", "poison_message", "release_keeps_failing", "other"];
@@ -87,15 +88,17 @@ async fn read(db: &Db) -> Result<(Vec<BacklogCount>, WorkList), DbError> {
 
 /// Every state is set each time: one that nobody is in any more must not keep its last number.
 fn show_counts(counts: &[BacklogCount]) {
-    for state in STATES {
-        let here = || counts.iter().filter(|s| known(&STATES, Some(&s.state)) == state);
+    let unfinished = StateName::ALL.into_iter().filter(|name| !name.is_final());
+    let states: Vec<&str> = unfinished.map(StateName::as_str).chain([OTHER]).collect();
+    for &state in &states {
+        let here = || counts.iter().filter(|s| known(&states, Some(&s.state)) == state);
         gauge!("sagas", "state" => state).set(total(here(), |s| s.sagas));
         gauge!("sagas_in_doubt", "state" => state).set(total(here(), |s| s.in_doubt));
         let oldest_s = here().map(|s| s.oldest_age_s).fold(0.0, f64::max);
         gauge!("saga_oldest_age_seconds", "state" => state).set(oldest_s);
     }
-    show_reasons("sagas_queued", "queued", &QUEUE_REASONS, counts);
-    show_reasons("sagas_parked", "parked", &PARK_REASONS, counts);
+    show_reasons("sagas_queued", StateName::Queued.as_str(), &QUEUE_REASONS, counts);
+    show_reasons("sagas_parked", StateName::Parked.as_str(), &PARK_REASONS, counts);
 }
 
 fn show_reasons(

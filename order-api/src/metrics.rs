@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use edge::{Light, ResponseWindow};
 use metrics::Unit;
+use saga::StateName;
 
 /// Says what each series means, and begins counting at zero: a counter that is not there until
 /// something happens cannot be told from one that nobody exports.
@@ -40,15 +41,17 @@ pub(crate) fn count_replayed() {
     metrics::counter!("idempotency_cache_hits_total").increment(1);
 }
 
-/// `status` is the saga's state, one of eight.
+/// `status` is the saga's state. One in which hardly any request is answered is counted as `other`.
 pub(crate) fn record_processing(status: &str, took: Duration) {
-    let status = match status {
-        "confirmed" => "confirmed",
-        "failed" => "failed",
-        "queued" => "queued",
-        "reserving" => "reserving",
-        "pending" => "pending",
-        _ => "other",
+    let status = match StateName::parse(status) {
+        Some(
+            state @ (StateName::Confirmed
+            | StateName::Failed
+            | StateName::Queued
+            | StateName::Reserving
+            | StateName::Pending),
+        ) => state.as_str(),
+        Some(StateName::Releasing | StateName::Cancelled | StateName::Parked) | None => "other",
     };
     metrics::histogram!("order_processing_duration_seconds", "status" => status).record(took);
 }

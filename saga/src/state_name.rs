@@ -60,6 +60,18 @@ impl StateName {
         Self::ALL.into_iter().find(|name| name.as_str() == text)
     }
 
+    /// As people read them: what has not ended first.
+    pub fn unfinished_first() -> [Self; Self::ALL.len()] {
+        let mut states = Self::ALL;
+        states.sort_by_key(|name| name.is_final());
+        states
+    }
+
+    /// The texts of all of them, as a message names them.
+    pub fn listed() -> String {
+        Self::ALL.map(Self::as_str).join(", ")
+    }
+
     /// The saga has ended: no step is left, and what it holds of the stock does not change any more.
     /// A parked saga has not ended.
     pub const fn is_final(self) -> bool {

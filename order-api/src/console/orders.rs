@@ -10,10 +10,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 use chrono::{DateTime, SecondsFormat, Utc};
 use edge::Problem;
 use http::StatusCode;
+use saga::StateName;
 use schema_orders::inspection::{Counted, find_saga};
 use uuid::Uuid;
 
-use self::asked::{Asked, REASONS, STATES, VIEWS};
+use self::asked::{Asked, REASONS, VIEWS};
 use super::failure::Failure;
 use super::frame::{Frame, Screen, clock, html};
 use super::saga::items_of;
@@ -156,7 +157,11 @@ impl Page {
         };
         Page {
             views: VIEWS.into_iter().map(view).collect(),
-            states: STATES.into_iter().map(choice(&asked.state)).collect(),
+            states: StateName::unfinished_first()
+                .map(StateName::as_str)
+                .into_iter()
+                .map(choice(&asked.state))
+                .collect(),
             reasons: REASONS.into_iter().map(choice(&asked.reason)).collect(),
             is_filtered: asked.is_filtered(),
             has_fields: asked.has_fields(),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use askama::filters::HtmlSafe;
+use saga::StateName;
 
 /// A mark with its word. Both are made here, so that it goes into a page as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,17 +33,20 @@ const fn mark(word: &'static str, tone: &'static str, path: &'static str) -> Mar
 
 /// The mark of a saga's state; of one that a newer version writes, too.
 pub(super) fn of_state(state: &str) -> Mark {
-    match state {
-        "pending" => mark("pending", "work", DASHED),
-        "reserving" => mark("reserving", "work", HALF),
-        "queued" => mark("queued", "wait", GLASS),
-        "releasing" => mark("releasing", "undo", BACK),
-        "parked" => mark("parked", "bad", STOP),
-        "confirmed" => mark("confirmed", "good", CHECK),
-        "failed" => mark("failed", "bad", CROSS),
-        "cancelled" => mark("cancelled", "idle", SLASH),
-        _ => mark("of a newer version", "idle", ASK),
-    }
+    let Some(state) = StateName::parse(state) else {
+        return mark("of a newer version", "idle", ASK);
+    };
+    let (tone, path) = match state {
+        StateName::Pending => ("work", DASHED),
+        StateName::Reserving => ("work", HALF),
+        StateName::Queued => ("wait", GLASS),
+        StateName::Releasing => ("undo", BACK),
+        StateName::Parked => ("bad", STOP),
+        StateName::Confirmed => ("good", CHECK),
+        StateName::Failed => ("bad", CROSS),
+        StateName::Cancelled => ("idle", SLASH),
+    };
+    mark(state.as_str(), tone, path)
 }
 
 /// Whether something works.

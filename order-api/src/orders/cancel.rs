@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use edge::{Caller, Problem};
 use http::{StatusCode, header};
 use saga::stored::SagaUpdate;
-use saga::{CancelledBy, Event, Ignored, Saga, State, Transition, plan, transition};
+use saga::{CancelledBy, Event, Ignored, Saga, State, StateName, Transition, plan, transition};
 use schema_orders::hints::Settled;
 use schema_orders::orders;
 use schema_orders::sagas::{UnknownState, load_for_update, store_moves};
@@ -39,7 +39,9 @@ pub(crate) async fn cancel_order(
             api.hints.work.notify_one();
             Ok(order.into_accepted())
         }
-        Cancelled::Already(order) if order.status == "cancelled" => {
+        Cancelled::Already(order)
+            if StateName::parse(&order.status) == Some(StateName::Cancelled) =>
+        {
             let location = [(header::LOCATION, order.location())];
             Ok((location, Json(order)).into_response())
         }

@@ -18,6 +18,7 @@ use chrono::{DateTime, Utc};
 use edge::{Caller, Problem};
 use futures_util::stream::unfold;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use saga::StateName;
 use schema_orders::saga_steps::{StepRow, list_steps};
 use serde::Serialize;
 use uuid::Uuid;
@@ -169,7 +170,7 @@ fn event(row: &StepRow) -> String {
 
 /// A state after which nothing follows by itself, nor needs a person.
 fn is_final(state: &str) -> bool {
-    matches!(state, "confirmed" | "failed" | "cancelled")
+    StateName::parse(state).is_some_and(StateName::is_final)
 }
 
 fn last_event_id(headers: &HeaderMap) -> Result<i32, Problem> {

@@ -10,6 +10,7 @@ use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use edge::{Caller, Problem, StrictQuery};
 use http::{HeaderValue, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use saga::StateName;
 use schema_orders::orders::OrderFilter;
 use serde::{Deserialize, Serialize};
 
@@ -18,8 +19,6 @@ use crate::{OrderApi, cursor, db_problem};
 
 const LIMIT_MAX: u32 = 100;
 const ITEM_ID_BYTES_MAX: usize = 400;
-const STATES: [&str; 8] =
-    ["pending", "reserving", "queued", "confirmed", "releasing", "failed", "cancelled", "parked"];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -72,8 +71,8 @@ impl ListQuery {
         if self.limit.is_some_and(|limit| limit == 0 || limit > LIMIT_MAX) {
             return Err(Problem::invalid("limit", "out-of-range", "1 to 100"));
         }
-        if self.status.as_deref().is_some_and(|status| !STATES.contains(&status)) {
-            let known = format!("one of {}", STATES.join(", "));
+        if self.status.as_deref().is_some_and(|status| StateName::parse(status).is_none()) {
+            let known = format!("one of {}", StateName::listed());
             return Err(Problem::invalid("status", "unknown-value", known));
         }
         if self.item_id.as_ref().is_some_and(|item| item.len() > ITEM_ID_BYTES_MAX) {

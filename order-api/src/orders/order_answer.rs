@@ -73,7 +73,7 @@ impl OrderAnswer {
     ) -> OrderAnswer {
         OrderAnswer {
             id,
-            status: "pending".to_owned(),
+            status: StateName::Pending.to_string(),
             lines: lines.into(),
             metadata,
             reason: None,
@@ -109,11 +109,18 @@ impl OrderAnswer {
     /// What POST answers with for an order in this state.
     pub(crate) fn into_post_answer(self) -> Response {
         let location = self.location();
-        let mut response = match self.status.as_str() {
-            "confirmed" => (StatusCode::CREATED, Json(self)).into_response(),
-            "cancelled" => (StatusCode::OK, Json(self)).into_response(),
-            "failed" => failure(self).into_response(),
-            _ => self.into_accepted(),
+        let mut response = match StateName::parse(&self.status) {
+            Some(StateName::Confirmed) => (StatusCode::CREATED, Json(self)).into_response(),
+            Some(StateName::Cancelled) => (StatusCode::OK, Json(self)).into_response(),
+            Some(StateName::Failed) => failure(self).into_response(),
+            Some(
+                StateName::Pending
+                | StateName::Reserving
+                | StateName::Queued
+                | StateName::Releasing
+                | StateName::Parked,
+            )
+            | None => self.into_accepted(),
         };
         response.headers_mut().insert(header::LOCATION, location);
         response
@@ -149,7 +156,7 @@ impl From<Vec<Line>> for LinesAndLegacyFields {
 
 /// Why an order is parked is for those who repair it.
 pub(crate) fn shown_reason(state: &str, reason: Option<String>) -> Option<String> {
-    reason.filter(|_| state != "parked")
+    reason.filter(|_| StateName::parse(state) != Some(StateName::Parked))
 }
 
 fn failure(order: OrderAnswer) -> Problem {

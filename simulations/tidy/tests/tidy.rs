@@ -40,6 +40,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
         "simulations/trials",
         &[
             "checker",
+            "saga",
             "schema-embedded",
             "schema-inventory",
             "schema-orders",
@@ -162,6 +163,37 @@ fn sql_stands_in_schema_only() {
             &["sqlx::query", "query!(", "query_as!("],
             is_product,
         );
+    }
+}
+
+/// A state is compared by its type, so that a further one makes the compiler ask (`saga::StateName`).
+#[test]
+fn no_state_is_compared_as_text() {
+    let states = [
+        "pending",
+        "reserving",
+        "queued",
+        "confirmed",
+        "releasing",
+        "failed",
+        "cancelled",
+        "parked",
+    ];
+    let is_allowed = |path: &PathBuf| is_test(path) || path.ends_with("saga/src/state_name.rs");
+    for source in sources().into_iter().filter(|path| !is_allowed(path)) {
+        let text = read(&source);
+        for state in states {
+            for compared in [
+                format!("== \"{state}\""),
+                format!("!= \"{state}\""),
+                format!("\"{state}\" =>"),
+                format!("\"{state}\" |"),
+                format!("| \"{state}\""),
+                format!("[\"{state}\", \""),
+            ] {
+                assert!(!text.contains(&compared), "{}: {compared}", source.display());
+            }
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use futures_util::StreamExt;
+use saga::StateName;
 use serde_json::Value;
 
 use super::http::{Of, Output, Remote};
@@ -101,11 +102,15 @@ fn tell(remote: &Remote, order: &Value) {
 }
 
 fn needs_no_relay(order: &Value) -> bool {
-    matches!(order["status"].as_str(), Some("confirmed" | "failed" | "cancelled" | "parked"))
+    state_of(order).is_some_and(StateName::needs_no_relay)
+}
+
+fn state_of(order: &Value) -> Option<StateName> {
+    StateName::parse(order["status"].as_str()?)
 }
 
 fn ended(order: &Value) -> anyhow::Result<()> {
-    if order["status"] == "parked" {
+    if state_of(order) == Some(StateName::Parked) {
         bail!("the order is parked: a person has to look at it (valerix sagas explain)");
     }
     Ok(())

@@ -3,12 +3,12 @@
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use edge::Problem;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use saga::StateName;
 
 use super::super::form::Fields;
 use crate::staff::sagas::SagaQuery;
 
-pub(super) const STATES: [&str; 8] =
-    ["pending", "reserving", "queued", "releasing", "parked", "confirmed", "failed", "cancelled"];
+const FAILED_VIEW: &str = "failed";
 pub(super) const REASONS: [&str; 12] = [
     "breaker_open",
     "backoff",
@@ -29,7 +29,7 @@ pub(super) const VIEWS: [(&str, &str); 5] = [
     ("attention", "Needs attention"),
     ("breaker", "Waiting for the breaker"),
     ("doubt", "In doubt"),
-    ("failed", "Failed in the last day"),
+    (FAILED_VIEW, "Failed in the last day"),
 ];
 
 /// The fields as they were filled in.
@@ -147,11 +147,11 @@ impl Asked {
             "attention" => query.stuck = Some(true),
             "doubt" => query.in_doubt = Some(true),
             "breaker" => {
-                query.state = Some("queued".to_owned());
+                query.state = Some(StateName::Queued.to_string());
                 query.reason = Some("breaker_open".to_owned());
             }
-            "failed" => {
-                query.state = Some("failed".to_owned());
+            FAILED_VIEW => {
+                query.state = Some(StateName::Failed.to_string());
                 query.created_after = Some(now - Duration::days(1));
             }
             _ => return Err(Problem::not_found("there is no view of this name")),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use saga::StateName;
 use schema_orders::hints::Settled;
 use tokio::sync::oneshot::Sender;
 use uuid::Uuid;
@@ -104,7 +105,9 @@ impl Entry {
     fn waits_for(&self, settled: &Settled) -> bool {
         match self.until {
             Until::Answerable => true,
-            Until::NeedsNoRelay => settled.state != "queued",
+            Until::NeedsNoRelay => {
+                StateName::parse(&settled.state).is_some_and(StateName::needs_no_relay)
+            }
         }
     }
 }

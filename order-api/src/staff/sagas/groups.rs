@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use edge::Problem;
-use saga::Saga;
 use saga::explain::{Action, Explanation, Facts, explain};
+use saga::{Saga, StateName};
 use schema_orders::inspection::{Counted, Group, list_groups};
 use schema_orders::sagas::SagaColumns;
 use serde::Serialize;
@@ -84,7 +84,7 @@ impl From<Group> for GroupAnswer {
 
 /// What is said of one of them, as far as it is said of all.
 fn words_of(group: &Group) -> Option<Explanation> {
-    let is_cause = group.state == "releasing";
+    let is_cause = StateName::parse(&group.state) == Some(StateName::Releasing);
     let told = Some(group.reason.clone());
     let saga = Saga::try_from(SagaColumns {
         state: group.state.clone(),

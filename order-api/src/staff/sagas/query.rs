@@ -5,13 +5,12 @@ use std::fmt::Write;
 use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use edge::Problem;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use saga::StateName;
 use schema_orders::inspection::{SagaFilter, find_by_key};
 use schema_pg::{DbConnection, DbError};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-const STATES: [&str; 8] =
-    ["pending", "reserving", "queued", "confirmed", "releasing", "failed", "cancelled", "parked"];
 const TEXT_BYTES_MAX: usize = 400;
 /// Orders of one key, one per tenant at most.
 const KEYED_MAX: i64 = 100;
@@ -48,8 +47,8 @@ impl SagaQuery {
     /// Refuses what no saga can match because nobody can mean it.
     pub(crate) fn check(&self) -> Result<(), Problem> {
         let states = [self.state.as_deref(), self.fingerprint().map(|(state, _)| state)];
-        if states.into_iter().flatten().any(|state| !STATES.contains(&state)) {
-            let known = format!("one of {}", STATES.join(", "));
+        if states.into_iter().flatten().any(|state| StateName::parse(state).is_none()) {
+            let known = format!("one of {}", StateName::listed());
             let name = if self.state.is_some() { "state" } else { "error" };
             return Err(Problem::invalid(name, "unknown-value", known));
         }

@@ -6,15 +6,12 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use edge::Problem;
+use saga::StateName;
 use schema_orders::inspection::{Counted, Sample, StateCount, StateCounts, count_states};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::OrderApi;
-
-/// Always told, and in this order.
-const STATES: [&str; 8] =
-    ["pending", "reserving", "queued", "releasing", "parked", "confirmed", "failed", "cancelled"];
 
 /// The answer, which is made at most once a second.
 #[derive(Clone, Debug, Serialize)]
@@ -54,15 +51,16 @@ pub(crate) async fn stats(
 impl From<StateCounts> for StatsAnswer {
     fn from(counts: StateCounts) -> StatsAnswer {
         let StateCounts { mut states, in_doubt, stuck, now } = counts;
-        for known in STATES {
+        let all = StateName::unfinished_first().map(StateName::as_str);
+        for known in all {
             if !states.iter().any(|counted| counted.state == known) {
                 let sample = Sample { count: 0, counted: Counted::Exact };
                 states.push(StateCount { state: known.to_owned(), sample, oldest: None });
             }
         }
         // states of a newer version come last
-        let place = |counted: &StateCount| STATES.iter().position(|known| *known == counted.state);
-        states.sort_by_key(|counted| place(counted).unwrap_or(STATES.len()));
+        let place = |counted: &StateCount| all.iter().position(|known| *known == counted.state);
+        states.sort_by_key(|counted| place(counted).unwrap_or(all.len()));
         let told = |counted: StateCount| StateAnswer {
             state: counted.state,
             number: counted.sample.into(),

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use saga::StateName;
 use uuid::Uuid;
 
 /// Heads longer than this are refused.
@@ -158,15 +159,16 @@ fn field<'a>(body: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 
 fn order_state(text: &[u8]) -> Option<OrderState> {
     let end = text.iter().position(|byte| *byte == b'"')?;
-    match &text[..end] {
-        b"confirmed" => Some(OrderState::Confirmed),
-        b"failed" => Some(OrderState::Failed),
-        b"cancelled" => Some(OrderState::Cancelled),
-        b"pending" | b"reserving" | b"queued" | b"releasing" | b"parked" => {
-            Some(OrderState::Unsettled)
-        }
-        _ => None,
-    }
+    Some(match StateName::parse(str::from_utf8(&text[..end]).ok()?)? {
+        StateName::Confirmed => OrderState::Confirmed,
+        StateName::Failed => OrderState::Failed,
+        StateName::Cancelled => OrderState::Cancelled,
+        StateName::Pending
+        | StateName::Reserving
+        | StateName::Queued
+        | StateName::Releasing
+        | StateName::Parked => OrderState::Unsettled,
+    })
 }
 
 #[cfg(test)]
