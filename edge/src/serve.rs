@@ -45,7 +45,7 @@ pub struct ServeConfig {
     pub headers_max: usize,
     /// Longest time in which a client takes nothing of an answer. Default 30 s.
     pub write_timeout: Duration,
-    /// Connections open at once, but for a reserve; see [`crate::door`]. Default 4096.
+    /// Connections open at once, but for a reserve; see the module `door`. Default 4096.
     pub connections_max: usize,
     /// How long requests under way may take to finish after a stop. Default 10 s.
     pub drain_timeout: Duration,

@@ -6,7 +6,7 @@
 //! when the last one is settled, and an *open loop* of Poisson arrivals, where latency counts from
 //! the moment the order was meant to be sent, so a stalled server cannot hide its own queue.
 //!
-//! Every answer goes into a [`Ledger`], which the invariant checker holds against the databases.
+//! Every answer goes into a [`checker::ledger::Ledger`], which the invariant checker holds against the databases.
 //! The generator must never be what is measured: it counts its own processor time. Start at
 //! [`start`].
 
