@@ -97,6 +97,7 @@ async fn lock(
     match &request.source {
         Source::Fresh { floor } => outbox::lock_fresh(connection, *floor, limit).await,
         Source::Due => outbox::lock_due(connection, limit).await,
+        Source::Untried { avoid } => outbox::lock_untried(connection, avoid, limit).await,
         Source::FromDeadRelay { stale_ms, crashes, floor } => {
             outbox::lock_orphaned(connection, *stale_ms, crashes.clone(), *floor, limit).await
         }

@@ -38,6 +38,11 @@ impl Gate {
         self.with(GateState::room)
     }
 
+    /// Where the breaker is half-open: the items that a probe should not ask for.
+    pub fn probes_without(&self) -> Option<Vec<String>> {
+        self.with(GateState::probes_without)
+    }
+
     /// Whether nothing is held back: the breaker is closed and no drain is under way.
     pub fn is_free(&self) -> bool {
         self.with(GateState::is_free)

@@ -248,6 +248,11 @@ impl Work {
             return self.queue_fresh(free).await;
         }
         let places = free.min(room);
+        if let Some(avoid) = self.relay.gate.probes_without()
+            && self.claim_probes(avoid, places).await? > 0
+        {
+            return Ok(true);
+        }
         let may_be_due =
             self.looks.borrow().may_be_due(self.relay.gate.now_ms()) || !self.relay.gate.is_free();
         let due = if may_be_due {
@@ -258,6 +263,15 @@ impl Work {
         };
         let fresh = self.claim_fresh(places.saturating_sub(due), ClaimMode::Dispatch).await?;
         Ok(due > 0 || fresh > 0)
+    }
+
+    /// The calls of a half-open breaker go to orders that can say something new. Only where there is none do
+    /// they go to those that have failed.
+    async fn claim_probes(&mut self, avoid: Vec<String>, places: u32) -> Result<u32, DbError> {
+        let claimed = self.claim(Source::Untried { avoid }, places, ClaimMode::Dispatch).await?;
+        let untried = self.start(claimed);
+        let left = places.saturating_sub(untried);
+        Ok(untried + self.claim_fresh(left, ClaimMode::Dispatch).await?)
     }
 
     async fn claim_due(&mut self, places: u32) -> Result<u32, DbError> {

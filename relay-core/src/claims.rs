@@ -25,6 +25,12 @@ pub enum Source {
     },
     /// Sagas whose time has come.
     Due,
+    /// Sagas that a probe of the breaker can learn something new from: not tried yet, and without an item whose calls
+    /// fail. Their time has come, or they wait for nothing but the breaker.
+    Untried {
+        /// Items whose calls fail.
+        avoid: Vec<String>,
+    },
     /// Sagas whose owner has fallen silent.
     FromDeadRelay {
         /// Milliseconds of silence.

@@ -90,6 +90,13 @@ impl GateState {
         self.breaker.statistics(now_ms)
     }
 
+    /// Where the breaker is half-open: the items whose calls fail, which are no witnesses. A probe asks
+    /// for something else where it can, or one bad item would keep the breaker open for all orders.
+    pub fn probes_without(&mut self, now_ms: u64) -> Option<Vec<String>> {
+        let is_half_open = self.breaker.statistics(now_ms).state == BreakerState::HalfOpen;
+        is_half_open.then(|| self.suspects.failing_items())
+    }
+
     /// Whether nothing is held back: the breaker is closed and no drain is under way.
     pub fn is_free(&mut self, now_ms: u64) -> bool {
         self.drain.is_none() && self.is_closed(now_ms)

@@ -55,6 +55,32 @@ async fn a_long_queue_drains_without_a_second_opening_and_starves_no_new_order()
 }
 
 #[tokio::test]
+async fn one_bad_item_keeps_no_other_order_waiting_for_more_than_one_probe() {
+    let world = world().await;
+    let relay = world.relay(&["--breaker-open-ms", "300", "--batch-calls", "off"]);
+    let gate = relay.gate();
+    let bad = world.orders_of_a_bad_item(40).await;
+    for order in &bad {
+        world.until(*order, |saga| saga.state == "queued").await;
+    }
+    assert!(
+        gate.snapshot().breaker.totals.opens > 0,
+        "nothing tells a bad item from a sick service"
+    );
+    for _ in 0..5 {
+        let opens = gate.snapshot().breaker.totals.opens;
+        let good = world.order().await;
+        world.until_state(good, "confirmed").await;
+        let opened = gate.snapshot().breaker.totals.opens - opens;
+        // A call that was made before it came may still fail.
+        assert!(opened <= 1, "opened {opened} times more before it was tried");
+    }
+    for order in bad {
+        world.until_state(order, "queued").await;
+    }
+}
+
+#[tokio::test]
 async fn a_half_open_breaker_sends_one_call_however_many_wait() {
     let world = world().await;
     world.stub.always(Act::Page(500));

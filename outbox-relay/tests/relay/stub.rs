@@ -1,6 +1,6 @@
 //! An inventory that does as it is told: it keeps a list of the calls it got, and answers each by script.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
@@ -55,6 +55,7 @@ struct Inner {
     script: VecDeque<Act>,
     otherwise: Option<Act>,
     states: HashMap<Uuid, &'static str>,
+    poisoned: HashSet<Uuid>,
     batches: Vec<usize>,
     entry_fields: Option<EntryFields>,
     traced: Vec<bool>,
@@ -109,6 +110,11 @@ impl Stub {
         self.inner.lock().unwrap().otherwise = Some(act);
     }
 
+    /// Calls for these reservations are answered 500, whatever else is said.
+    pub(crate) fn poison(&self, reservation_ids: impl IntoIterator<Item = Uuid>) {
+        self.inner.lock().unwrap().poisoned.extend(reservation_ids);
+    }
+
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.inner.lock().unwrap().seen.clone()
     }
@@ -148,7 +154,12 @@ impl Stub {
     fn act(&self, seen: Seen) -> Act {
         let mut inner = self.inner.lock().unwrap();
         let otherwise = inner.otherwise.unwrap_or(Act::Do);
-        let act = inner.script.pop_front().unwrap_or(otherwise);
+        let is_poisoned = inner.poisoned.contains(&seen.reservation_id);
+        let act = if is_poisoned {
+            Act::Problem(500, "internal")
+        } else {
+            inner.script.pop_front().unwrap_or(otherwise)
+        };
         if matches!(act, Act::Do | Act::DoThenCut | Act::DoThenHang) {
             let state = if seen.verb == "release" { "released" } else { "held" };
             inner.states.insert(seen.reservation_id, state);

@@ -65,7 +65,19 @@ impl World {
     }
 
     pub(crate) async fn orders(&self, count: usize, deadline_ms: i64) -> Vec<Uuid> {
-        let orders: Vec<NewOrder> = (0..count).map(|_| new_order(deadline_ms)).collect();
+        self.insert((0..count).map(|_| new_order(deadline_ms)).collect()).await
+    }
+
+    /// Orders of an item for which every call is answered 500.
+    pub(crate) async fn orders_of_a_bad_item(&self, count: usize) -> Vec<Uuid> {
+        let lines = vec![Line { item_id: "bad".to_owned(), quantity: 1 }];
+        let order = |_| NewOrder { lines: lines.clone(), ..new_order(3_600_000) };
+        let orders: Vec<NewOrder> = (0..count).map(order).collect();
+        self.stub.poison(orders.iter().map(|order| order.reservation_id));
+        self.insert(orders).await
+    }
+
+    async fn insert(&self, orders: Vec<NewOrder>) -> Vec<Uuid> {
         let ids = orders.iter().map(|order| order.id).collect();
         let inserted = self.db.db.transaction(move |connection| {
             Box::pin(async move { insert_orders(connection, &orders).await })

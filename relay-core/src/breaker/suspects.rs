@@ -83,6 +83,13 @@ impl Suspects {
         })
     }
 
+    /// Items whose last calls were answered with a failure. A call for one of them says nothing new.
+    pub fn failing_items(&self) -> Vec<String> {
+        let mut items: Vec<String> = self.items.keys().cloned().collect();
+        items.sort_unstable();
+        items
+    }
+
     fn note_failure(&mut self, item: &str) {
         if let Some(failing) = self.items.get_mut(item) {
             failing.failures = failing.failures.saturating_add(1);

@@ -141,6 +141,66 @@ pub async fn lock_due(connection: &mut PgConnection, limit: i64) -> sqlx::Result
     Ok(known(rows))
 }
 
+/// Waiting messages that a search for a probe looks at, from either end of the list.
+const PROBE_CANDIDATES: i64 = 500;
+
+/// Locks up to `limit` messages of sagas that have not been tried and whose orders have none of the items `avoid`: those
+/// whose time has come, and those that wait for nothing but the breaker. It looks at a bounded number: those whose time
+/// comes first, and those whose time comes last of the next minute, which are as mixed as the orders of now.
+pub async fn lock_untried(
+    connection: &mut PgConnection,
+    avoid: &[String],
+    limit: i64,
+) -> sqlx::Result<Vec<ClaimedSaga>> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select outbox.order_id, owner, lines as "lines: Json<Vec<Line>>", traceparent,
+            orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
+            reservation_id, version, epoch, deadline_at,
+            greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!",
+            updated_at as last_moved_at,
+            coalesce(metadata->'gremlin' = 'true', false) as "gremlin!"
+        from outbox
+        join sagas on sagas.order_id = outbox.order_id
+        join orders on orders.id = outbox.order_id
+        where outbox.order_id = any(array(
+                (select order_id
+                 from outbox
+                 where run_at is not null and owner is null
+                 order by run_at
+                 limit $4)
+                union
+                (select order_id
+                 from outbox
+                 where run_at <= now() + interval '1 minute' and owner is null
+                 order by run_at desc
+                 limit $4)
+            ))
+            -- what changed since the candidates were read
+            and owner is null
+            and (run_at <= now() or (state = 'queued' and reason = 'breaker_open'))
+            and state = any($3)
+            and attempt = 0
+            and not exists (
+                select
+                from jsonb_array_elements(lines) as line
+                where line->>'item_id' = any($1)
+            )
+        order by run_at
+        limit $2
+        for no key update of outbox, sagas skip locked
+        "#,
+        avoid,
+        limit,
+        &known_states() as _,
+        PROBE_CANDIDATES,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(known(rows))
+}
+
 /// Locks up to `limit` messages whose owner's heartbeat is older than `stale_ms`, or from the future, or who
 /// has gone.
 /// `crashes_min..=crashes_max` tells suspects, which are driven one at a time, from the innocent. Only above `floor`.

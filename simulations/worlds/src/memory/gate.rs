@@ -15,8 +15,8 @@ pub(super) struct Gate {
     opened_at_ms: u64,
     retries: u64,
     known_bad: Option<KnownBad>,
-    /// A drain that has nothing to wake is under way, and stays.
-    empty_drain_stays: bool,
+    /// What the drain under way has left to wake. The flaw keeps a drain for which this is 0.
+    drain_left: Option<u64>,
     pub(super) broken: Option<Invariant>,
 }
 
@@ -33,7 +33,7 @@ impl Gate {
             opened_at_ms: now_ms,
             retries: 0,
             known_bad,
-            empty_drain_stays: false,
+            drain_left: None,
             broken: None,
         }
     }
@@ -93,7 +93,19 @@ impl Gate {
     }
 
     pub(super) fn backlog_places(&mut self, places: u32, now_ms: u64) -> u32 {
-        if self.empty_drain_stays { 0 } else { self.state.backlog_places(places, now_ms) }
+        if self.drain_left == Some(0) && self.known_bad == Some(KnownBad::EmptyDrainStays) {
+            return 0;
+        }
+        let places = self.state.backlog_places(places, now_ms);
+        self.drain_left = self.drain_left.map(|left| left.saturating_sub(places.into()));
+        places
+    }
+
+    pub(super) fn give_back_backlog(&mut self, places: u32) {
+        if places > 0 || self.drain_left == Some(0) {
+            self.drain_left = None;
+        }
+        self.state.give_back_backlog(places);
     }
 
     pub(super) fn reopened(&mut self, now_ms: u64) -> bool {
@@ -101,7 +113,7 @@ impl Gate {
     }
 
     pub(super) fn start_drain(&mut self, backlog: u64, now_ms: u64) {
-        self.empty_drain_stays = backlog == 0 && self.known_bad == Some(KnownBad::EmptyDrainStays);
+        self.drain_left = Some(backlog);
         self.state.start_drain(backlog, now_ms);
     }
 

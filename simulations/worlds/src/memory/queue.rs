@@ -62,6 +62,10 @@ pub(super) enum Stage {
     Orphans,
     Suspects,
     RemoveStale,
+    /// Orders that a half-open breaker's probes should ask for.
+    Untried,
+    /// New orders as probes.
+    NewProbes,
     Due,
     Fresh,
     /// New orders while no call may be made.

@@ -126,6 +126,9 @@ impl Life {
                 let floor = Uuid::nil();
                 self.take(Source::FromDeadRelay { stale_ms: STALE_MS, crashes, floor }).await;
             }
+            if let Some(avoid) = self.gate.probes_without() {
+                self.take(Source::Untried { avoid }).await;
+            }
             self.take(Source::Due).await;
             self.take(Source::Fresh { floor: Uuid::nil() }).await;
             sleep(PAUSE).await;

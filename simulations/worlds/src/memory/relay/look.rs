@@ -74,6 +74,8 @@ pub(crate) fn look(world: &mut World, index: u16, stage: Stage) {
         }
         Stage::Suspects => suspects(world, index),
         Stage::RemoveStale => remove_stale(world, index),
+        Stage::Untried => untried(world, index),
+        Stage::NewProbes => new_probes(world, index),
         Stage::Due => due(world, index),
         Stage::Fresh => fresh(world, index, ClaimMode::Dispatch),
         Stage::Queue => {
@@ -163,6 +165,7 @@ fn work(world: &mut World, index: u16) -> Stage {
     let may_be_due = beat.is_none_or(|due_ms| due_ms.is_some_and(|due| due_at_ms(due) <= now_ms));
     match room {
         0 => Stage::Queue,
+        _ if memory.gate.state.probes_without(now_ms).is_some() => Stage::Untried,
         _ if may_be_due || !memory.gate.state.is_free(now_ms) => Stage::Due,
         _ => Stage::Fresh,
     }
@@ -186,6 +189,23 @@ fn remove_stale(world: &mut World, index: u16) -> Result<Stage, Unanswered> {
     Ok(work(world, index))
 }
 
+fn untried(world: &mut World, index: u16) -> Result<Stage, Unanswered> {
+    let now_ms = world.now_ms;
+    let memory = memory(world, index);
+    let places = memory.looks.fresh_places;
+    let avoid = memory.gate.state.probes_without(now_ms).unwrap_or_default();
+    let found = take(world, index, &From::Untried { avoid }, places as usize)? as u32;
+    let looks = &mut self::memory(world, index).looks;
+    looks.found |= found > 0;
+    looks.fresh_places = places.saturating_sub(found);
+    Ok(Stage::NewProbes)
+}
+
+fn new_probes(world: &mut World, index: u16) -> Result<Stage, Unanswered> {
+    fresh(world, index, ClaimMode::Dispatch)?;
+    Ok(if memory(world, index).looks.found { Stage::End } else { Stage::Due })
+}
+
 fn due(world: &mut World, index: u16) -> Result<Stage, Unanswered> {
     let now_ms = world.now_ms;
     let places = memory(world, index).looks.fresh_places;
@@ -193,7 +213,7 @@ fn due(world: &mut World, index: u16) -> Result<Stage, Unanswered> {
     if backlog > 0 {
         let found = take(world, index, &From::Due, backlog as usize)? as u32;
         let memory = memory(world, index);
-        memory.gate.state.give_back_backlog(backlog.saturating_sub(found));
+        memory.gate.give_back_backlog(backlog.saturating_sub(found));
         memory.looks.found |= found > 0;
         memory.looks.fresh_places = places.saturating_sub(found);
     }

@@ -3,8 +3,8 @@
 use super::{Message, SagaRow, Store};
 use crate::memory::known_bad::KnownBad;
 use relay_core::claims::Source;
-use saga::Claim;
 use saga::stored::ClaimedSaga;
+use saga::{Claim, QueueReason, State};
 use uuid::Uuid;
 
 impl Store {
@@ -24,7 +24,7 @@ impl Store {
                 found.push((message.run_at_ms.unwrap_or(0), order_id, message));
             }
         }
-        if matches!(source, Source::Due) {
+        if matches!(source, Source::Due | Source::Untried { .. }) {
             found.sort_by_key(|&(run_at_ms, ..)| run_at_ms);
         }
         found.truncate(limit);
@@ -50,6 +50,17 @@ impl Store {
             }
             Source::Due => {
                 message.owner.is_none() && message.run_at_ms.is_some_and(|at| at <= self.now_ms)
+            }
+            Source::Untried { avoid } => {
+                let lines = &self.orders[&order_id];
+                let waits_for_breaker = matches!(
+                    row.saga.state,
+                    State::Queued { reason: QueueReason::BreakerOpen, .. }
+                );
+                message.owner.is_none()
+                    && message.run_at_ms.is_some_and(|at| at <= self.now_ms || waits_for_breaker)
+                    && row.saga.attempt == 0
+                    && !lines.iter().any(|line| avoid.contains(&line.item_id))
             }
             Source::FromDeadRelay { stale_ms, crashes, floor } => {
                 order_id > *floor

@@ -21,6 +21,7 @@ pub(super) enum Operation {
 pub(super) enum From {
     Fresh,
     Due,
+    Untried,
     /// What the relay holds and does not know of: also how a take-over begins.
     Lost,
 }
@@ -41,7 +42,7 @@ pub(super) fn operation() -> impl Strategy<Value = Operation> {
         1 => Just(Event::Resolved { finding: Finding::StockHeld }),
         1 => Just(Event::Resolved { finding: Finding::StockNotHeld }),
     ];
-    let from = prop_oneof![4 => Just(From::Fresh), 3 => Just(From::Due), 1 => Just(From::Lost)];
+    let from = prop_oneof![4 => Just(From::Fresh), 3 => Just(From::Due), 2 => Just(From::Untried), 1 => Just(From::Lost)];
     let (seen, order) = (any::<prop::sample::Index>(), any::<prop::sample::Index>());
     prop_oneof![
         3 => (0u16..5, 0u8..2).prop_map(|(key, request)| Operation::Insert { key, request }),

@@ -6,7 +6,7 @@ use relay_core::claims::Source;
 use saga::stored::{ClaimedSaga, Line, LoadedSaga, OutboxChange, SagaUpdate};
 use saga::{Claim, Event, Saga, Transition, plan, transition};
 use schema_orders::orders;
-use schema_orders::outbox::{lock_due, lock_fresh, lock_lost};
+use schema_orders::outbox::{lock_due, lock_fresh, lock_lost, lock_untried};
 use schema_orders::saga_steps::{Phase, decode_event, encode_detail, list_steps};
 use schema_orders::sagas::{load_for_update, store_moves};
 use schema_orders::testing::fresh_database;
@@ -22,6 +22,8 @@ use crate::memory::known_bad::KnownBad;
 /// Nothing here is so slow that a deadline passes, or what is put off comes due.
 const FAR_MS: i64 = 3_600_000_000;
 const LIMIT: usize = 100;
+/// An item that probes are not to ask for.
+const AVOIDED: &str = "b";
 
 pub(super) struct Subject {
     connections: [PgConnection; 2],
@@ -89,7 +91,10 @@ impl Subject {
         self.inserted += 2;
         let (id, reservation_id) =
             (Uuid::from_u128(self.inserted), Uuid::from_u128(self.inserted + 1));
-        let lines = vec![Line { item_id: "a".to_owned(), quantity: u32::from(request) + 1 }];
+        let lines = vec![Line {
+            item_id: if request == 0 { "a" } else { AVOIDED }.to_owned(),
+            quantity: u32::from(request) + 1,
+        }];
         let order = orders::NewOrder {
             id,
             reservation_id,
@@ -130,6 +135,11 @@ impl Subject {
                 (lock_fresh(connection, Uuid::nil(), limit).await, source)
             }
             From::Due => (lock_due(connection, limit).await, Source::Due),
+            From::Untried => {
+                let avoid = vec![AVOIDED.to_owned()];
+                let locked = lock_untried(connection, &avoid, limit).await;
+                (locked, Source::Untried { avoid })
+            }
             From::Lost => {
                 let source = Source::UnacknowledgedClaims { floor: Uuid::nil() };
                 (lock_lost(connection, relay, &[], Uuid::nil(), limit).await, source)
