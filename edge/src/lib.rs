@@ -17,6 +17,7 @@ mod json;
 mod limit;
 mod logs;
 mod lossy_writer;
+mod lost_reply;
 mod object;
 mod problem;
 mod process;
@@ -41,6 +42,7 @@ pub use json::{
 };
 pub use limit::{LimitConfig, RateLimit};
 pub use logs::{LogConfig, LogError, LogFormat, flush_logs, init_tracing, write_to_stderr};
+pub use lost_reply::{mark_for_lost_reply, wants_lost_reply};
 pub use object::Object;
 pub use problem::{FieldError, Problem};
 pub use process::Vitals;

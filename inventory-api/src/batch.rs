@@ -60,8 +60,9 @@ struct Entry {
     epoch: Option<i64>,
     deadline_ms: Option<u64>,
     lines: Vec<RequestedLine>,
-    /// The order asked for the gremlin.
-    gremlin: Option<bool>,
+    /// Sent by relays of an older version, for an order that asks for a lost reply. It has no effect.
+    #[serde(rename = "gremlin")]
+    _gremlin: Option<bool>,
     /// W3C trace context of this entry's call.
     traceparent: Option<String>,
 }
@@ -174,8 +175,7 @@ impl Entry {
         let lines = check_lines(self.lines, "/lines")?;
         let reserve = Reserve::new(self.reservation_id, self.order_id, self.epoch, lines);
         let until = deadline(self.deadline_ms, longest);
-        let is_marked = self.gremlin.unwrap_or(false);
-        Ok(Asked { command: Command::Reserve(reserve), until, is_marked })
+        Ok(Asked { command: Command::Reserve(reserve), until })
     }
 }
 

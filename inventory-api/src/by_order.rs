@@ -59,10 +59,10 @@ pub(crate) async fn deduct(
 ) -> Result<Response, Failure> {
     let (order_id, asked) = read(&api, &headers, body).await?;
     let (reservation_id, epoch) = (asked.command.reservation_id(), asked.command.epoch());
-    let (until, is_marked) = (asked.until, asked.is_marked);
+    let until = asked.until;
     let reserved = decide(&api, asked).await?;
     let command = Command::Commit { reservation_id, epoch };
-    let committed = decide(&api, Asked { command, until, is_marked }).await?;
+    let committed = decide(&api, Asked { command, until }).await?;
     let answer = committed.made_by(&reserved);
     Ok(OrderCommandAnswer { order_id, answer }.into_response())
 }

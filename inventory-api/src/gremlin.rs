@@ -83,9 +83,9 @@ impl Gremlin {
         Some(Strike::new(planned, told.version, allowed.watch.clone()))
     }
 
-    /// For an order that asked for it: the call that made its reservation gets no answer. A repeated
-    /// call does, so the order ends like every other.
-    pub(crate) fn lose_marked(&self) -> Result<(), Failure> {
+    /// For an order that asks for it ([`edge::wants_lost_reply`]): the call that made its reservation gets
+    /// no answer. A repeated call does, so the order ends like every other.
+    pub(crate) fn lose_reply(&self) -> Result<(), Failure> {
         if self.0.is_none() {
             return Ok(());
         }

@@ -34,8 +34,6 @@ const SINGLES_AT_ONCE: usize = 4;
 pub(crate) struct Asked {
     pub(crate) command: Command,
     pub(crate) until: Instant,
-    /// The order asked for the gremlin.
-    pub(crate) is_marked: bool,
 }
 
 /// A command that was decided, and is committed.

@@ -115,7 +115,8 @@ pub(crate) async fn get_reservation(
 
 /// Every command goes this way, alone or in a batch, and past the gremlin.
 pub(crate) async fn decide(api: &InventoryApi, asked: Asked) -> Result<CommandAnswer, Failure> {
-    let (id, is_marked) = (asked.command.reservation_id(), asked.is_marked);
+    let id = asked.command.reservation_id();
+    let loses_reply = matches!(asked.command, Command::Reserve(_)) && edge::wants_lost_reply(id);
     let strike = api.gremlin.look_at(&asked.command).await;
     if let Some(strike) = &strike {
         strike.before().await?;
@@ -125,8 +126,8 @@ pub(crate) async fn decide(api: &InventoryApi, asked: Asked) -> Result<CommandAn
         strike.after().await?;
     }
     let answer = verdict?;
-    if is_marked && answer.is_fresh() {
-        api.gremlin.lose_marked()?;
+    if loses_reply && answer.is_fresh() {
+        api.gremlin.lose_reply()?;
     }
     Ok(answer)
 }

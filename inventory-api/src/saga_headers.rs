@@ -11,7 +11,6 @@ use tokio::time::Instant;
 use crate::intake::Asked;
 
 const EPOCH: HeaderName = HeaderName::from_static("saga-epoch");
-const GREMLIN: HeaderName = HeaderName::from_static("saga-gremlin");
 const DEADLINE_MS: HeaderName = HeaderName::from_static("saga-deadline-ms");
 
 /// What a call carries besides its body.
@@ -21,8 +20,6 @@ pub(crate) struct SagaHeaders {
     pub(crate) epoch: Option<i64>,
     /// Work that has not begun by then is refused.
     pub(crate) until: Instant,
-    /// The order asked for the gremlin.
-    pub(crate) is_marked: bool,
 }
 
 impl SagaHeaders {
@@ -31,13 +28,12 @@ impl SagaHeaders {
         let epoch = value(headers, &EPOCH)?;
         let deadline_ms = value(headers, &DEADLINE_MS)?;
         check_epoch(epoch, EPOCH.as_str())?;
-        let is_marked = value(headers, &GREMLIN)?.unwrap_or(false);
-        Ok(SagaHeaders { epoch, until: deadline(deadline_ms, longest), is_marked })
+        Ok(SagaHeaders { epoch, until: deadline(deadline_ms, longest) })
     }
 
     /// The command, to be decided in time.
     pub(crate) fn ask(self, command: Command) -> Asked {
-        Asked { command, until: self.until, is_marked: self.is_marked }
+        Asked { command, until: self.until }
     }
 }
 
@@ -61,10 +57,6 @@ fn value<T: FromStr>(headers: &HeaderMap, name: &HeaderName) -> Result<Option<T>
     let value = text.to_str().ok().and_then(|text| text.trim().parse().ok());
     match (value, given.next()) {
         (Some(value), None) => Ok(Some(value)),
-        _ => Err(Problem::invalid(
-            name.as_str(),
-            "invalid-value",
-            "one whole number, or true or false",
-        )),
+        _ => Err(Problem::invalid(name.as_str(), "invalid-value", "one whole number")),
     }
 }

@@ -210,7 +210,6 @@ impl Driver {
             epoch: call.loaded.epoch,
             deadline_ms: timeout_ms.min(call.time_left_ms.max(1)),
             lines: &call.lines,
-            gremlin: call.gremlin,
             traceparent: spans::traceparent(call),
         }
     }

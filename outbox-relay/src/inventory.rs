@@ -51,10 +51,6 @@ pub struct ReserveCall<'a> {
     pub deadline_ms: u64,
     /// What to reserve.
     pub lines: &'a [Line],
-    /// The order asked for inventory's gremlin. Said only where it is so: the published contract does not
-    /// know it.
-    #[serde(skip_serializing_if = "is_false")]
-    pub gremlin: bool,
     /// W3C trace context of the call. In a batch it is said only to who has said that it knows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
@@ -126,9 +122,6 @@ impl Inventory {
             .request(Method::PUT, &path)
             .header("Saga-Epoch", call.epoch)
             .header("Saga-Deadline-Ms", call.deadline_ms);
-        if call.gremlin {
-            request = request.header("Saga-Gremlin", "true");
-        }
         if let Some(context) = &call.traceparent {
             request = request.header(TRACEPARENT, context);
         }
@@ -247,9 +240,4 @@ fn json(request: request::Builder, body: &impl Serialize) -> Request<Full<Bytes>
     let body = serde_json::to_vec(body).expect("ids, numbers and text can be written as JSON");
     let request = request.header(CONTENT_TYPE, "application/json");
     request.body(Full::new(body.into())).expect(PARTS_ARE_VALID)
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-fn is_false(value: &bool) -> bool {
-    !value
 }

@@ -114,7 +114,6 @@ pub fn claim_new(relay: i64, order: &mut NewOrder) -> Option<Call> {
         traceparent: order.traceparent.clone(),
         created_at: at,
         last_moved_at: at,
-        gremlin: order.metadata.as_ref().is_some_and(|data| data["gremlin"] == true),
     };
     let ClaimDecision::Update { update, call: Some(call) } = on_claim(relay, claimed) else {
         return None;

@@ -33,8 +33,6 @@ pub struct Call {
     pub ordered_at: DateTime<Utc>,
     /// When the saga last moved before it was claimed, by the same clock.
     pub last_moved_at: DateTime<Utc>,
-    /// Whether the order asked for inventory's gremlin.
-    pub gremlin: bool,
 }
 
 impl Call {
@@ -113,7 +111,6 @@ pub fn on_claim(relay: i64, claimed: ClaimedSaga) -> ClaimDecision {
             resent: false,
             ordered_at: claimed.created_at,
             last_moved_at: claimed.last_moved_at,
-            gremlin: claimed.gremlin,
         }
     });
     ClaimDecision::Update { update, call }

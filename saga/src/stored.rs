@@ -48,8 +48,6 @@ pub struct ClaimedSaga {
     pub created_at: DateTime<Utc>,
     /// When the saga last moved.
     pub last_moved_at: DateTime<Utc>,
-    /// Whether the order asked for inventory's gremlin.
-    pub gremlin: bool,
 }
 
 /// What changes of one saga, decided by [`transition`](crate::transition()) and not stored yet.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use edge::mark_for_lost_reply;
 use http::Method;
 use inventory_api::{Config, Deps, InventoryApi};
 use serde_json::{Value, json};
@@ -50,10 +51,13 @@ async fn does_not_exist_unless_it_is_allowed() {
         world.send(Method::DELETE, CHAOS).empty().await.assert_is(403, "gremlin-disabled");
         let shown = world.get(CHAOS).await.json();
         assert_eq!((&shown["allowed"], &shown["enabled"]), (&json!(false), &json!(false)));
-        let marked = Uuid::now_v7();
+        let marked = mark_for_lost_reply(Uuid::now_v7());
         let path = format!("/api/inventory/reservations/{marked}");
-        let marked = world.send(Method::PUT, &path).header("saga-gremlin", "true");
-        marked.json(&reserve_body(Uuid::now_v7(), PS5)).await.assert_is(201, "held");
+        world
+            .send(Method::PUT, &path)
+            .json(&reserve_body(Uuid::now_v7(), PS5))
+            .await
+            .assert_is(201, "held");
     }
 }
 
@@ -237,15 +241,17 @@ async fn never_touches_reads_health_or_its_switch() {
 #[tokio::test]
 async fn an_order_that_asks_for_it_loses_its_first_answer_only() {
     let world = World::with_gremlin(&[("ps5", 1)]).await;
-    let id = Uuid::now_v7();
+    let id = mark_for_lost_reply(Uuid::now_v7());
     let call = async |id: Uuid| {
         let path = format!("/api/inventory/reservations/{id}");
-        let sending = world.send(Method::PUT, &path).header("saga-gremlin", "true");
-        sending.json(&reserve_body(id, PS5)).await
+        world.send(Method::PUT, &path).json(&reserve_body(id, PS5)).await
     };
     assert!(call(id).await.was_cut);
     assert_eq!(world.level("ps5").await, (1, 1), "done, and not told");
     call(id).await.assert_is(200, "held");
-    call(Uuid::now_v7()).await.assert_is(409, "insufficient-stock");
+    let refused = mark_for_lost_reply(Uuid::now_v7());
+    call(refused).await.assert_is(409, "insufficient-stock");
+    let path = format!("/api/inventory/reservations/{id}");
+    world.send(Method::DELETE, &path).empty().await.assert_is(200, "released");
     world.assert_clean_slate().await;
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use edge::mark_for_lost_reply;
 use http::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -87,18 +88,21 @@ async fn late_entries_do_not_hold_up_the_others() {
 #[tokio::test]
 async fn a_marked_entry_loses_its_first_answer_only() {
     let world = World::with_gremlin(&[("ps5", 100)]).await;
-    let [marked, plain] = [(); 2].map(|()| Uuid::now_v7());
-    let entry = |id: Uuid, gremlin: bool| {
+    let [marked, plain, of_older] = [(); 3].map(|()| Uuid::now_v7());
+    let marked = mark_for_lost_reply(marked);
+    let entry = |id: Uuid| {
         let lines = lines_json(&[("ps5", 1)]);
-        json!({"reservation_id": id, "order_id": order_of(id), "lines": lines, "gremlin": gremlin})
+        json!({"reservation_id": id, "order_id": order_of(id), "lines": lines})
     };
-    let batch = json!({"entries": [entry(marked, true), entry(plain, false)]});
+    let mut older = entry(of_older);
+    older["gremlin"] = json!(true);
+    let batch = json!({"entries": [entry(marked), entry(plain), older]});
     let call =
         async || world.send(Method::POST, "/api/inventory/reservations:batch").json(&batch).await;
     let first = call().await;
-    assert_eq!((first.was_cut, first.lines().len()), (true, 1));
-    assert_eq!(first.lines()[0]["reservation_id"], json!(plain));
+    assert_eq!((first.was_cut, first.lines().len()), (true, 2));
+    assert!(first.lines().iter().all(|line| line["reservation_id"] != json!(marked)));
     let second = call().await;
-    assert_eq!((second.was_cut, count(&second, 200)), (false, 2));
-    assert_eq!(world.level("ps5").await, (100, 2));
+    assert_eq!((second.was_cut, count(&second, 200)), (false, 3));
+    assert_eq!(world.level("ps5").await, (100, 3));
 }

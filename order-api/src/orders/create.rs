@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use edge::{Caller, Object, Problem, TraceContext, read_json};
+use edge::{Caller, Object, Problem, TraceContext, mark_for_lost_reply, read_json};
 use http::{HeaderName, HeaderValue, StatusCode};
 use schema_orders::orders::{Insertion, NewOrder};
 use uuid::Uuid;
@@ -80,10 +80,11 @@ async fn insert_order(
     basket: Basket,
     wait: Duration,
 ) -> Result<CommittedOrder, Problem> {
-    let id = Uuid::now_v7();
+    let (id, fresh) = (Uuid::now_v7(), Uuid::now_v7());
+    let wants_lost_reply = basket.wants_lost_reply();
     let new = NewOrder {
         id,
-        reservation_id: Uuid::now_v7(),
+        reservation_id: if wants_lost_reply { mark_for_lost_reply(fresh) } else { fresh },
         tenant: tenant.to_owned(),
         key,
         fingerprint: fingerprint(&basket),

@@ -14,7 +14,7 @@ const ITEM_ID_CHARS_MAX: usize = 100;
 /// Bytes of `metadata`, as JSON.
 const METADATA_BYTES_MAX: usize = 16 * 1024;
 
-/// The member of `metadata` that the relay looks for.
+/// The member of `metadata` that keeps the wish for a lost reply.
 const GREMLIN: &str = "gremlin";
 
 /// What a client sends: one item, or lines.
@@ -44,6 +44,13 @@ struct RequestedLine {
 pub(crate) struct Basket {
     pub(crate) lines: Vec<Line>,
     pub(crate) metadata: Option<Value>,
+}
+
+impl Basket {
+    /// For demonstrations: inventory's first answer to the reservation is to be lost.
+    pub(crate) fn wants_lost_reply(&self) -> bool {
+        self.metadata.as_ref().and_then(|data| data.get(GREMLIN)) == Some(&Value::Bool(true))
+    }
 }
 
 impl OrderRequest {
@@ -129,7 +136,8 @@ impl Faults {
         Some(Line { item_id, quantity: quantity as u32 })
     }
 
-    /// The wish travels in the metadata: it is part of the request, and of what is shown of it.
+    /// The wish is kept in the metadata: it is part of the request, and of what is shown of it. What fulfils
+    /// it is the reservation id ([`Basket::wants_lost_reply`]).
     fn check_gremlin(
         &mut self,
         gremlin: Option<bool>,

@@ -205,3 +205,22 @@ async fn names_every_wrong_place_of_a_bad_body() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn only_an_order_that_asks_for_a_lost_reply_has_a_marked_reservation() {
+    let world = World::with(&["--order-api-wait-ms=0"]).await;
+    let wishes = [
+        ("asked", json!({"item_id": "ps5", "quantity": 1, "gremlin": true}), true),
+        ("plain", json!({"item_id": "ps5", "quantity": 1}), false),
+        // odd words in a client's own data wish for nothing
+        ("odd", json!({"item_id": "ps5", "quantity": 1, "metadata": {"gremlin": "yes"}}), false),
+    ];
+    for (key, body, is_marked) in wishes {
+        let id = world.post(key, &body).await.id();
+        let saga = world.get(&format!("/api/sagas/{id}")).await.json();
+        let reservation_id: uuid::Uuid =
+            serde_json::from_value(saga["reservation_id"].clone()).unwrap();
+        assert_eq!(edge::wants_lost_reply(reservation_id), is_marked, "{key}");
+        assert_eq!(reservation_id.get_version_num(), 7, "{key}");
+    }
+}

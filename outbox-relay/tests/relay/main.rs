@@ -126,26 +126,6 @@ async fn inventory_that_is_not_there_burns_no_attempt() {
 }
 
 #[tokio::test]
-async fn an_order_that_asks_for_the_gremlin_says_so_with_its_calls_and_no_other_does() {
-    for args in [&SINGLE[..], &[]] {
-        let world = world().await;
-        let orders = world.orders(6, 60_000).await;
-        // Odd words in a client's own data wish for nothing, and stop nothing.
-        world.execute("update orders set metadata = '{\"gremlin\": \"yes\"}'").await;
-        world.execute("update orders set metadata = '[1]' where id = (select max(id::text)::uuid from orders)").await;
-        world.execute("update orders set metadata = '{\"gremlin\": true}' where id = (select min(id::text)::uuid from orders)").await;
-        let _relay = world.relay(args);
-        for order in &orders {
-            world.until_state(*order, "confirmed").await;
-        }
-        let marked = world.saga(orders[0]).await.reservation_id;
-        let seen = world.stub.seen();
-        let asked = seen.iter().filter(|seen| seen.gremlin).map(|seen| seen.reservation_id);
-        assert_eq!((seen.len(), asked.collect::<Vec<_>>()), (6, vec![marked]), "{args:?}");
-    }
-}
-
-#[tokio::test]
 async fn retry_after_is_kept_to() {
     let world = world().await;
     world.stub.script(&[Act::Later]);

@@ -37,7 +37,6 @@ pub(crate) struct Seen {
     pub(crate) verb: &'static str,
     pub(crate) reservation_id: Uuid,
     pub(crate) epoch: i64,
-    pub(crate) gremlin: bool,
 }
 
 /// Which fields of an entry it knows beyond the first ones.
@@ -194,8 +193,7 @@ async fn answer(
 ) -> Response {
     let _in_flight = stub.enter();
     let epoch = headers["Saga-Epoch"].to_str().unwrap().parse().unwrap();
-    let gremlin = headers.get("saga-gremlin").is_some_and(|said| said == "true");
-    let act = stub.act(Seen { verb, reservation_id, epoch, gremlin });
+    let act = stub.act(Seen { verb, reservation_id, epoch });
     if act == Act::DoThenHang {
         std::future::pending::<()>().await;
     }
@@ -234,8 +232,7 @@ async fn reserve_batch(State(stub): State<Stub>, Json(batch): Json<Value>) -> Re
             lines.push('\n');
             continue;
         }
-        let gremlin = entry["gremlin"] == true;
-        let seen = Seen { verb: "reserve", reservation_id, epoch, gremlin };
+        let seen = Seen { verb: "reserve", reservation_id, epoch };
         let act = stub.act(seen);
         match act {
             Act::DoThenHang | Act::DoThenCut => is_cut = true,

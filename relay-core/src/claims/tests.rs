@@ -21,7 +21,6 @@ fn locked(order: u128, state: State) -> ClaimedSaga {
         traceparent: None,
         created_at: at,
         last_moved_at: at,
-        gremlin: false,
     }
 }
 

@@ -13,7 +13,6 @@ fn claimed() -> Call {
         traceparent: None,
         created_at: at,
         last_moved_at: at,
-        gremlin: false,
     };
     let ClaimDecision::Update { call: Some(call), .. } = on_claim(7, claimed) else {
         panic!("a new saga is called for");

@@ -32,7 +32,6 @@ struct Row {
     deadline_at: DateTime<Utc>,
     time_left_ms: i64,
     last_moved_at: DateTime<Utc>,
-    gremlin: bool,
 }
 
 impl TryFrom<Row> for ClaimedSaga {
@@ -64,7 +63,6 @@ impl TryFrom<Row> for ClaimedSaga {
             traceparent: row.traceparent,
             created_at: row.created_at,
             last_moved_at: row.last_moved_at,
-            gremlin: row.gremlin,
         })
     }
 }
@@ -95,8 +93,7 @@ pub async fn lock_fresh(
             orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
             reservation_id, version, epoch, deadline_at,
             greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!",
-            updated_at as last_moved_at,
-            coalesce(metadata->'gremlin' = 'true', false) as "gremlin!"
+            updated_at as last_moved_at
         from outbox
         join sagas on sagas.order_id = outbox.order_id
         join orders on orders.id = outbox.order_id
@@ -123,8 +120,7 @@ pub async fn lock_due(connection: &mut PgConnection, limit: i64) -> sqlx::Result
             orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
             reservation_id, version, epoch, deadline_at,
             greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!",
-            updated_at as last_moved_at,
-            coalesce(metadata->'gremlin' = 'true', false) as "gremlin!"
+            updated_at as last_moved_at
         from outbox
         join sagas on sagas.order_id = outbox.order_id
         join orders on orders.id = outbox.order_id
@@ -218,8 +214,7 @@ pub async fn lock_orphaned(
             orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
             reservation_id, version, epoch, deadline_at,
             greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!",
-            updated_at as last_moved_at,
-            coalesce(metadata->'gremlin' = 'true', false) as "gremlin!"
+            updated_at as last_moved_at
         from outbox
         join sagas on sagas.order_id = outbox.order_id
         join orders on orders.id = outbox.order_id
@@ -266,8 +261,7 @@ pub async fn lock_lost(
             orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
             reservation_id, version, epoch, deadline_at,
             greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!",
-            updated_at as last_moved_at,
-            coalesce(metadata->'gremlin' = 'true', false) as "gremlin!"
+            updated_at as last_moved_at
         from outbox
         join sagas on sagas.order_id = outbox.order_id
         join orders on orders.id = outbox.order_id

@@ -84,7 +84,6 @@ impl Store {
             created_at: loaded.deadline_at,
             last_moved_at: loaded.deadline_at,
             loaded,
-            gremlin: false,
         })
     }
 }
