@@ -155,8 +155,7 @@ pub async fn lock_untried(
             orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
             reservation_id, version, epoch, deadline_at,
             greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!",
-            updated_at as last_moved_at,
-            coalesce(metadata->'gremlin' = 'true', false) as "gremlin!"
+            updated_at as last_moved_at
         from outbox
         join sagas on sagas.order_id = outbox.order_id
         join orders on orders.id = outbox.order_id
