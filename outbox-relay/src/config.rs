@@ -6,6 +6,7 @@ use relay_core::breaker::BreakerConfig;
 use relay_core::drain::DrainConfig;
 use relay_core::gate::GateConfig;
 use relay_core::retry_budget::RetryBudgetConfig;
+use relay_core::schedule::ScheduleConfig;
 use schema_pg::retention::Terms;
 
 /// Configuration of a relay. Every value has a unit, a default and bounds.
@@ -118,6 +119,12 @@ impl Config {
     pub fn retention(&self) -> Option<Terms> {
         let (rows_max, pause_ms) = (self.order_retention_rows_max, self.order_retention_pause_ms);
         Terms::new(self.order_retention_days, rows_max, pause_ms)
+    }
+
+    /// What the schedule of its looks needs to know.
+    pub fn schedule(&self) -> ScheduleConfig {
+        let stale_ms = i64::try_from(self.stale_ms).expect("bounded to a minute");
+        ScheduleConfig { claim_max: self.claim_max, stale_ms }
     }
 
     /// The gate's configuration: breaker, retry budget and paced drain.

@@ -2,13 +2,14 @@
 //! log and metrics. It decides nothing itself.
 
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use relay_core::answer::Answer;
 use relay_core::breaker::{Outcome, Permit, Refusal};
 use relay_core::decide::Call;
 use relay_core::drain::Estimate;
 use relay_core::gate::{GateConfig, GateSnapshot, GateState};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use crate::metrics;
 
@@ -35,27 +36,22 @@ impl Gate {
 
     /// Calls that would be admitted now; 0 while the breaker is open.
     pub fn room(&self) -> u32 {
-        self.with(GateState::room)
-    }
-
-    /// Where the breaker is half-open: the items that a probe should not ask for.
-    pub fn probes_without(&self) -> Option<Vec<String>> {
-        self.with(GateState::probes_without)
+        self.decide(GateState::room)
     }
 
     /// Whether nothing is held back: the breaker is closed and no drain is under way.
     pub fn is_free(&self) -> bool {
-        self.with(GateState::is_free)
+        self.decide(GateState::is_free)
     }
 
     /// Whether the breaker refuses everything now, and when to ask again.
     pub fn refusal(&self) -> Option<Refusal> {
-        self.with(GateState::refusal)
+        self.decide(GateState::refusal)
     }
 
     /// Asks for `calls` calls at once; fewer may be granted.
     pub fn acquire(self: &Arc<Self>, calls: u32) -> Result<GatePermit, Refusal> {
-        let permit = self.with(|state, now_ms| state.acquire(calls, now_ms))?;
+        let permit = self.decide(|state, now_ms| state.acquire(calls, now_ms))?;
         Ok(GatePermit { gate: Arc::clone(self), permit: Some(permit) })
     }
 
@@ -66,7 +62,7 @@ impl Gate {
 
     /// Asks for a retry. `Err`: when to ask again, in milliseconds.
     pub fn withdraw_retry(&self) -> Result<(), Option<u64>> {
-        self.with(GateState::withdraw_retry)
+        self.decide(GateState::withdraw_retry)
     }
 
     /// Pays into the retry budget.
@@ -74,54 +70,32 @@ impl Gate {
         self.lock().record_first_tries(calls);
     }
 
-    /// How many of `places` the backlog may take now. While no drain is under way: half of them.
-    pub fn backlog_places(&self, places: u32) -> u32 {
-        self.with(|state, now_ms| state.backlog_places(places, now_ms))
-    }
-
-    /// Tells the drain how many of its places found nothing.
-    pub fn give_back_backlog(&self, places: u32) {
-        self.lock().give_back_backlog(places);
-    }
-
-    /// Whether the breaker has let calls through again since the last look: the moment to measure the
-    /// backlog and to start a drain.
-    pub fn reopened(&self) -> bool {
-        self.with(GateState::reopened)
-    }
-
-    /// Paces the backlog that has gathered.
-    pub fn start_drain(&self, backlog: u64) {
-        tracing::info!(backlog, "the breaker closed: waking the backlog at its pace");
-        self.with(|state, now_ms| state.start_drain(backlog, now_ms));
-    }
-
     /// The drain's estimate, where one is under way.
     pub fn drain_estimate(&self, backlog_left: u64) -> Option<Estimate> {
-        self.with(|state, now_ms| state.drain_estimate(backlog_left, now_ms))
+        self.decide(|state, now_ms| state.drain_estimate(backlog_left, now_ms))
     }
 
     /// Staff keeps every call back until [`Gate::close`].
     pub fn isolate(&self) {
-        self.with(GateState::isolate);
+        self.decide(GateState::isolate);
         self.log_changes();
     }
 
     /// Staff closes the breaker.
     pub fn close(&self) {
-        self.with(GateState::close);
+        self.decide(GateState::close);
         self.log_changes();
     }
 
     /// What people see.
     pub fn snapshot(&self) -> GateSnapshot {
         self.log_changes();
-        self.with(GateState::snapshot)
+        self.decide(GateState::snapshot)
     }
 
     /// Writes the breaker's changes since the last call to the log.
     pub fn log_changes(&self) {
-        let (marks, state) = self.with(|state, now_ms| {
+        let (marks, state) = self.decide(|state, now_ms| {
             let statistics = state.statistics(now_ms);
             (state.take_marks(), statistics.state)
         });
@@ -133,11 +107,20 @@ impl Gate {
     }
 
     /// Monotonic milliseconds: the relay's clock.
-    pub(crate) fn now_ms(&self) -> u64 {
+    pub fn now_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn with<T>(&self, ask: impl FnOnce(&mut GateState, u64) -> T) -> T {
+    /// Waits for a moment of the gate's clock; `None`: for ever.
+    pub async fn until(&self, at_ms: Option<u64>) {
+        match at_ms {
+            Some(at_ms) => sleep_until(self.started + Duration::from_millis(at_ms)).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Decides on the gate's state now, alone.
+    pub fn decide<T>(&self, ask: impl FnOnce(&mut GateState, u64) -> T) -> T {
         let now_ms = self.now_ms();
         ask(&mut self.lock(), now_ms)
     }
@@ -156,7 +139,7 @@ impl GatePermit {
     /// Gives one call's place back with what became of it.
     pub fn finish_one(&mut self, outcome: Outcome) {
         let Some(one) = self.permit.as_mut().and_then(|permit| permit.take(1)) else { return };
-        self.gate.with(|state, now_ms| state.finish(one, outcome, now_ms));
+        self.gate.decide(|state, now_ms| state.finish(one, outcome, now_ms));
     }
 }
 

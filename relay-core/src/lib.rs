@@ -19,3 +19,4 @@ pub mod gate;
 pub mod outcome;
 pub mod retry_budget;
 pub mod scan_floor;
+pub mod schedule;

@@ -49,6 +49,12 @@ impl ScanFloor {
     }
 }
 
+/// The smallest UUIDv7 of a moment `lag_ms` before `newest` was made.
+pub fn before(newest: Uuid, lag_ms: u64) -> Uuid {
+    let made_ms = newest.as_u128() >> 80;
+    Uuid::from_u128(made_ms.saturating_sub(u128::from(lag_ms)) << 80)
+}
+
 fn just_below(id: Uuid) -> Uuid {
     Uuid::from_u128(id.as_u128().saturating_sub(1))
 }

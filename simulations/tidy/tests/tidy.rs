@@ -4,6 +4,8 @@
 mod circles;
 #[path = "tidy/imports.rs"]
 mod imports;
+#[path = "tidy/one_loop.rs"]
+mod one_loop;
 #[path = "tidy/prose.rs"]
 mod prose;
 #[path = "tidy/tokens.rs"]

@@ -108,13 +108,15 @@ pub enum KnownBad {
     DirectionForgotten,
     /// A drain that has nothing to wake is never over, and holds up what comes to wait later.
     EmptyDrainStays,
+    /// Where the work list begins only ever moves forwards: an older id that is committed later is passed.
+    FloorPassesAnOlderId,
     /// When the database's clock goes back, what waits waits as much longer.
     FutureIsWaitedFor,
 }
 
 impl KnownBad {
     /// Every planted flaw.
-    pub const ALL: [KnownBad; 53] = [
+    pub const ALL: [KnownBad; 54] = [
         KnownBad::ReserveWithoutKey,
         KnownBad::RejectionNotStored,
         KnownBad::ReleaseWithoutTombstone,
@@ -167,6 +169,7 @@ impl KnownBad {
         KnownBad::ReadsFromLaggingCopy,
         KnownBad::DirectionForgotten,
         KnownBad::EmptyDrainStays,
+        KnownBad::FloorPassesAnOlderId,
         KnownBad::FutureIsWaitedFor,
     ];
 }

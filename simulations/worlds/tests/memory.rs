@@ -28,6 +28,8 @@ fn every_invariant_holds_in_every_world() {
     println!("{report}");
     assert!(report.is_clean(), "see above");
     if options.seeds >= 50_000 {
+        let unseen = Fault::ALL.iter().zip(report.faults).filter(|(_, count)| *count == 0);
+        assert_eq!(unseen.count(), 0, "a fault never happens");
         assert_covered(&report.coverage);
     }
 }

@@ -50,11 +50,13 @@ pub enum Fault {
     AnswerLate,
     /// Nobody is told that there is work.
     HintLost,
+    /// The scan of the work list from its beginning takes long.
+    SlowFirstLook,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 21] = [
+    pub const ALL: [Fault; 22] = [
         Fault::Crash,
         Fault::Hang,
         Fault::Stop,
@@ -76,6 +78,7 @@ impl Fault {
         Fault::AnswerLost,
         Fault::AnswerLate,
         Fault::HintLost,
+        Fault::SlowFirstLook,
     ];
 
     /// What it is called in reports.
@@ -102,6 +105,7 @@ impl Fault {
             Fault::AnswerLost => "answer lost",
             Fault::AnswerLate => "answer late",
             Fault::HintLost => "hint lost",
+            Fault::SlowFirstLook => "slow first look",
         }
     }
 }

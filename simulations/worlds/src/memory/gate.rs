@@ -38,13 +38,6 @@ impl Gate {
         }
     }
 
-    pub(super) fn room(&mut self, now_ms: u64) -> u32 {
-        if self.known_bad == Some(KnownBad::HalfOpenUnlimited) && self.is_half_open(now_ms) {
-            return u32::MAX;
-        }
-        self.state.room(now_ms)
-    }
-
     /// A permit for one call. `Ok(None)` only where a flaw lets everybody in.
     pub(super) fn acquire(&mut self, now_ms: u64) -> Result<Option<Permit>, Refusal> {
         match self.state.acquire(1, now_ms) {
@@ -92,29 +85,23 @@ impl Gate {
         Ok(())
     }
 
-    pub(super) fn backlog_places(&mut self, places: u32, now_ms: u64) -> u32 {
-        if self.drain_left == Some(0) && self.known_bad == Some(KnownBad::EmptyDrainStays) {
-            return 0;
-        }
-        let places = self.state.backlog_places(places, now_ms);
-        self.drain_left = self.drain_left.map(|left| left.saturating_sub(places.into()));
-        places
+    /// Whether a drain that is over holds up everything that comes to wait: a planted flaw.
+    pub(super) fn is_held_up(&self) -> bool {
+        self.drain_left == Some(0) && self.known_bad == Some(KnownBad::EmptyDrainStays)
     }
 
-    pub(super) fn give_back_backlog(&mut self, places: u32) {
-        if places > 0 || self.drain_left == Some(0) {
-            self.drain_left = None;
-        }
-        self.state.give_back_backlog(places);
-    }
-
-    pub(super) fn reopened(&mut self, now_ms: u64) -> bool {
-        self.state.reopened(now_ms)
-    }
-
-    pub(super) fn start_drain(&mut self, backlog: u64, now_ms: u64) {
+    pub(super) fn drain_started(&mut self, backlog: u64) {
         self.drain_left = Some(backlog);
-        self.state.start_drain(backlog, now_ms);
+    }
+
+    /// So many places are given to the backlog.
+    pub(super) fn backlog_asked(&mut self, places: u32) {
+        self.drain_left = self.drain_left.map(|left| left.saturating_sub(places.into()));
+    }
+
+    /// So many of them found nothing.
+    pub(super) fn backlog_claimed(&mut self, unused: u32) {
+        self.drain_left = self.drain_left.filter(|left| *left > 0 && unused == 0);
     }
 
     fn is_half_open(&mut self, now_ms: u64) -> bool {

@@ -33,6 +33,7 @@ impl KnownBad {
             | KnownBad::UnknownClaimForgotten
             | KnownBad::NobodyTakesOver
             | KnownBad::EmptyDrainStays
+            | KnownBad::FloorPassesAnOlderId
             | KnownBad::FutureIsWaitedFor
             | KnownBad::PoisonNotCounted => Invariant::SettledInTime,
             KnownBad::ReserveWithoutKey

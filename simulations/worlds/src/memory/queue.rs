@@ -34,8 +34,8 @@ pub(super) enum Event {
 pub(super) enum Step {
     /// Renews its heartbeat.
     Beat,
-    /// Looks for work.
-    Look(Stage),
+    /// Does what its schedule says.
+    Look,
     /// Begins with what one claim brought.
     Drive(u32),
     /// Makes the next call of one saga.
@@ -52,25 +52,6 @@ pub(super) enum Step {
     HandOver,
     /// Takes itself off the list.
     Leave,
-}
-
-/// How far a look at the work list has come. Each is a transaction of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
-    Begin,
-    Lost,
-    Orphans,
-    Suspects,
-    RemoveStale,
-    /// Orders that a half-open breaker's probes should ask for.
-    Untried,
-    /// New orders as probes.
-    NewProbes,
-    Due,
-    Fresh,
-    /// New orders while no call may be made.
-    Queue,
-    End,
 }
 
 /// The agenda.

@@ -10,9 +10,10 @@ mod take_in;
 
 use super::gate::Gate;
 use super::wire::RequestId;
-use relay_core::beat_report::Beat;
+use relay_core::beat_report::BeatReport;
 use relay_core::breaker::Permit;
 use relay_core::decide::Call;
+use relay_core::schedule::{First, Schedule};
 use saga::stored::SagaUpdate;
 use std::collections::{BTreeMap, VecDeque};
 use uuid::Uuid;
@@ -47,28 +48,24 @@ pub(super) struct Memory {
 }
 
 /// Its loop's own state.
-#[expect(clippy::struct_excessive_bools, reason = "each is something to remember of its own")]
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Looks {
-    pub(super) beats: u64,
-    pub(super) beat: Option<Beat>,
-    pub(super) beat_at_ms: u64,
+    pub(super) schedule: Schedule,
+    pub(super) report: BeatReport,
     /// A beat got no answer: it may have been the one that saw the clock go back.
     pub(super) is_unsure_of_clock: bool,
-    pub(super) beat_handled: u64,
-    pub(super) sweep_at_ms: u64,
-    /// A commit got no answer: what is held without knowing is looked for.
-    pub(super) unsure: bool,
-    pub(super) full_scan_at_ms: u64,
-    pub(super) floor: Uuid,
+    /// When the schedule is asked next.
     pub(super) at_ms: Option<u64>,
-    pub(super) is_under_way: bool,
-    pub(super) again: bool,
-    pub(super) found: bool,
-    pub(super) pause_ms: u64,
+    /// It rests, and a hint or a heartbeat has it asked earlier.
+    pub(super) is_wakeable: bool,
+    /// Where the list begins, and how long it took to find out: told when that time has passed.
+    pub(super) first: Option<(First, u64)>,
     /// A suspect is driven, and the loop waits for it.
     pub(super) waits_for: Option<u32>,
-    pub(super) fresh_places: u32,
+    /// The greatest id that was ever held.
+    pub(super) newest_held: Uuid,
+    /// For the flaw that reads the outbox by a cursor.
+    pub(super) cursor: Uuid,
 }
 
 /// What one claim brought.
@@ -114,7 +111,7 @@ pub(super) struct Flush {
 }
 
 impl Memory {
-    pub(super) fn new(member: i64, gate: Gate) -> Memory {
+    pub(super) fn new(member: i64, gate: Gate, looks: Looks) -> Memory {
         Memory {
             member,
             stopping: false,
@@ -126,8 +123,14 @@ impl Memory {
             outcomes: VecDeque::new(),
             flushes: [Flush::default(), Flush::default()],
             takes_batches: false,
-            looks: Looks { pause_ms: look::PAUSE_MIN_MS, ..Looks::default() },
+            looks,
         }
+    }
+
+    /// Holds an order once more.
+    pub(super) fn hold(&mut self, order_id: Uuid) {
+        *self.in_flight.entry(order_id).or_insert(0) += 1;
+        self.looks.newest_held = self.looks.newest_held.max(order_id);
     }
 
     /// A fresh name for a slot or a group.

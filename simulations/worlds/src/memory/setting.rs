@@ -154,7 +154,8 @@ fn draw_faults(dice: &mut Dice, until_ms: u64) -> Faults {
             | Fault::AnswerCut
             | Fault::AnswerLost
             | Fault::AnswerLate
-            | Fault::HintLost => 1,
+            | Fault::HintLost
+            | Fault::SlowFirstLook => 1,
         };
         if is_on { rate / seldom } else { 0 }
     });

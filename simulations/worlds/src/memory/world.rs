@@ -10,7 +10,7 @@ use super::inventory::Inventory;
 use super::known_bad::KnownBad;
 use super::network::{self, Letter};
 use super::queue::{Event, Queue, Step};
-use super::relay::{self, Memory, Relay, Taken};
+use super::relay::{self, Looks, Memory, Relay, Taken};
 use super::setting::Setting;
 use super::staff::{self, Plan};
 use super::store::{Broken, NewOrder, Store};
@@ -93,7 +93,7 @@ impl World {
         };
         for index in 0..world.setting.relays {
             let gate = world.new_gate(index);
-            let memory = Memory::new(0, gate);
+            let memory = Memory::new(0, gate, Looks::new(world.setting.claim_max, 0));
             world.relays.push(Relay { life: 0, up: false, hung_until_ms: 0, memory });
             let at_ms = world.dice.below(Source::Relay(index), Use::Delay, 100);
             world.put(at_ms, Event::Start(index));
@@ -176,7 +176,7 @@ impl World {
         }
         match step {
             Step::Beat => relays::beat(self, index),
-            Step::Look(stage) => relays::look(self, index, stage),
+            Step::Look => relays::look(self, index),
             Step::Drive(group) => relays::drive(self, index, group),
             Step::Call(slot) => relays::call(self, index, slot),
             Step::Hear(letter) => relays::hear(self, index, letter),
@@ -303,5 +303,5 @@ pub(super) fn order_of(id: Uuid) -> u16 {
 
 /// More than a relay's housekeeping, which goes on for ever.
 fn is_open(event: Event) -> bool {
-    !matches!(event, Event::Relay { step: Step::Beat | Step::Look(_), .. })
+    !matches!(event, Event::Relay { step: Step::Beat | Step::Look, .. })
 }

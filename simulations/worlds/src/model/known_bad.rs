@@ -24,6 +24,7 @@ impl KnownBad {
             | KnownBad::JournalLosesRows
             | KnownBad::ReadsFromLaggingCopy
             | KnownBad::EmptyDrainStays
+            | KnownBad::FloorPassesAnOlderId
             | KnownBad::FutureIsWaitedFor => return None,
             KnownBad::AnsweredBeforeCommit | KnownBad::KeyOutsideTransaction => {
                 Invariant::AcknowledgedOnceAndThere

@@ -1,8 +1,8 @@
-//! A relay's host: the product's driver, gate and client; its loop and its claims, as in tier 1, over
-//! the tables in memory.
+//! A relay's host: the product's schedule, driver, gate and client; its claims are made in the tables in memory.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Parser;
@@ -13,11 +13,15 @@ use outbox_relay::in_flight::InFlight;
 use outbox_relay::inventory::Inventory;
 use outbox_relay::inventory::exchange::{Connector, Wire};
 use outbox_relay::record::Recorder;
-use relay_core::claims::{ClaimMode, Claims, INNOCENT, SUSPECT, Source, plan_claims};
+use relay_core::beat_report::{Beat, BeatReport};
+use relay_core::claims::{ClaimMode, Claims, Source, plan_claims};
 use relay_core::decide::Call;
 use relay_core::outcome::{Recorded, in_order};
+use relay_core::scan_floor::ScanFloor;
+use relay_core::schedule::{First, Look, Moment, Schedule, ScheduleConfig};
 use saga::stored::SagaUpdate;
-use tokio::time::{Instant, sleep};
+use tokio::sync::watch;
+use tokio::time::sleep;
 use tower::service_fn;
 use turmoil::net::TcpStream;
 use uuid::Uuid;
@@ -29,9 +33,9 @@ use super::warehouse;
 
 const STALE_MS: i64 = 1_200;
 const BEAT_EVERY: Duration = Duration::from_millis(500);
-const SWEEP_EVERY: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
 const CLAIM_MAX: u32 = 16;
+const IN_FLIGHT_MAX: usize = 64;
 
 /// What a relay is made of.
 #[derive(Clone)]
@@ -51,11 +55,15 @@ struct Defaults {
 /// One life of a relay.
 struct Life {
     relay: Relay,
-    member: i64,
+    member: Arc<AtomicI64>,
     gate: Arc<Gate>,
     inventory: Arc<Inventory>,
     recorder: Recorder,
     in_flight: InFlight,
+    reports: watch::Receiver<BeatReport>,
+    schedule: Schedule,
+    /// Where the heartbeat's look at the list begins.
+    floor: Arc<Mutex<ScanFloor>>,
 }
 
 impl Relay {
@@ -69,16 +77,65 @@ impl Relay {
             breaker_open_ms: 500,
             ..defaults
         };
+        let member = Arc::new(AtomicI64::new(self.join().await));
+        let gate = Gate::new(&config.gate(), self.seed);
+        let schedule = ScheduleConfig { claim_max: CLAIM_MAX, stale_ms: STALE_MS };
+        let schedule = Schedule::new(schedule, gate.now_ms());
+        let (beats, reports) = watch::channel(BeatReport::default());
+        let floor = Arc::new(Mutex::new(ScanFloor::default()));
+        let beating = self.clone().keep_beating(
+            Arc::clone(&member),
+            Arc::clone(&gate),
+            Arc::clone(&floor),
+            beats,
+        );
+        tokio::spawn(beating);
         let mut life = Life {
-            member: self.join().await,
-            gate: Gate::new(&config.gate(), self.seed),
+            member,
+            gate,
             inventory: Arc::new(Inventory::over(turmoil_tcp(), &config)?),
             recorder: self.recorder(),
             in_flight: InFlight::default(),
             relay: self,
+            reports,
+            schedule,
+            floor,
         };
         life.go().await;
         Ok(())
+    }
+
+    /// As the product's membership does.
+    async fn keep_beating(
+        self,
+        member: Arc<AtomicI64>,
+        gate: Arc<Gate>,
+        floor: Arc<Mutex<ScanFloor>>,
+        beats: watch::Sender<BeatReport>,
+    ) {
+        let mut is_unsure_of_clock = false;
+        loop {
+            let id = member.load(Ordering::Relaxed);
+            let above = floor.lock().expect("nothing panics under this lock").floor();
+            let transaction = |store: &mut Store| store.beat(id, STALE_MS, above);
+            match self.database.transact(&self.name, transaction).await {
+                Ok(Beat { member: false, .. }) => {
+                    // Was silent for too long and taken for dead.
+                    member.store(self.join().await, Ordering::Relaxed);
+                }
+                Ok(beat) => {
+                    if beat.clock_went_back || is_unsure_of_clock {
+                        let waking = Store::wake_from_the_future;
+                        let woken = self.database.transact(&self.name, waking).await;
+                        is_unsure_of_clock = woken.is_err();
+                    }
+                    let at_ms = gate.now_ms();
+                    beats.send_modify(|report| *report = report.followed_by(beat, at_ms));
+                }
+                Err(Unanswered) => is_unsure_of_clock = true,
+            }
+            sleep(BEAT_EVERY).await;
+        }
     }
 
     async fn join(&self) -> i64 {
@@ -112,58 +169,59 @@ impl Relay {
 
 impl Life {
     async fn go(&mut self) {
-        let (mut beat_at, mut sweep_at) = (Instant::now(), Instant::now());
         loop {
-            if Instant::now() >= beat_at {
-                beat_at = Instant::now() + BEAT_EVERY;
-                self.beat().await;
+            let done = match self.next() {
+                Look::Rest { until_ms, is_wakeable } => {
+                    let changed = self.reports.changed();
+                    tokio::select! {
+                        () = self.gate.until(until_ms) => {}
+                        _ = changed, if is_wakeable => {}
+                    }
+                    continue;
+                }
+                Look::Claim { source, limit, mode, is_awaited } => {
+                    self.claim(source, limit, mode, is_awaited).await
+                }
+                Look::FindFirst => {
+                    self.find_first().await;
+                    continue;
+                }
+                Look::MeasureBacklog => self.measure_backlog().await,
+                Look::RemoveSilent { silent_ms } => self.remove_silent(silent_ms).await,
+            };
+            if let Err(Unanswered) = done {
+                self.schedule.unanswered(self.gate.now_ms());
             }
-            if Instant::now() >= sweep_at {
-                sweep_at = Instant::now() + SWEEP_EVERY;
-                self.take(Source::UnacknowledgedClaims { floor: Uuid::nil() }).await;
-            }
-            for crashes in [INNOCENT, SUSPECT] {
-                let floor = Uuid::nil();
-                self.take(Source::FromDeadRelay { stale_ms: STALE_MS, crashes, floor }).await;
-            }
-            if let Some(avoid) = self.gate.probes_without() {
-                self.take(Source::Untried { avoid }).await;
-            }
-            self.take(Source::Due).await;
-            self.take(Source::Fresh { floor: Uuid::nil() }).await;
-            sleep(PAUSE).await;
         }
     }
 
-    async fn beat(&mut self) {
-        let member = self.member;
-        let database = &self.relay.database;
-        let beat = database.transact(&self.relay.name, |store| store.beat(member, STALE_MS)).await;
-        if beat.is_ok_and(|beat| beat.clock_went_back) {
-            let _ = database.transact(&self.relay.name, Store::wake_from_the_future).await;
-        }
-        if beat.is_ok_and(|beat| !beat.member) {
-            // Was silent for too long and taken for dead.
-            self.member = self.relay.join().await;
-        }
-    }
-
-    /// Claims from a source, and drives what that brought, beside everything else.
-    async fn take(&self, source: Source) {
+    fn next(&mut self) -> Look {
         self.gate.log_changes();
-        let mode = match self.gate.room() {
-            0 => ClaimMode::Defer { retry_after_ms: None },
-            _ => ClaimMode::Dispatch,
-        };
-        let limit = self.gate.room().clamp(1, CLAIM_MAX) as usize;
-        let member = self.member;
+        let free = IN_FLIGHT_MAX.saturating_sub(self.in_flight.len()).min(CLAIM_MAX as usize);
+        let (free, report) = (free as u32, *self.reports.borrow());
+        let schedule = &mut self.schedule;
+        self.gate.decide(|gate, now_ms| schedule.next(&Moment { now_ms, free, report }, gate))
+    }
+
+    /// Claims from a source, and drives what that brought.
+    async fn claim(
+        &mut self,
+        source: Source,
+        limit: u32,
+        mode: ClaimMode,
+        is_awaited: bool,
+    ) -> Result<(), Unanswered> {
+        let member = self.member.load(Ordering::Relaxed);
+        let in_flight = self.in_flight.clone();
         let claimed = self.relay.database.transact(&self.relay.name, |store| {
-            let locked = store.lock(member, |id| self.in_flight.contains(id), &source, limit);
-            store_claims(store, plan_claims(member, locked, mode))
+            let locked = store.lock(member, |id| in_flight.contains(id), &source, limit as usize);
+            (locked.len() as u32, store_claims(store, plan_claims(member, locked, mode)))
         });
-        let Ok(calls) = claimed.await else { return };
+        let (locked, (calls, newest)) = claimed.await?;
+        let schedule = &mut self.schedule;
+        self.gate.decide(|gate, now_ms| schedule.claimed(locked, newest, now_ms, gate));
         if calls.is_empty() {
-            return;
+            return Ok(());
         }
         let driver = Driver {
             inventory: Arc::clone(&self.inventory),
@@ -173,15 +231,49 @@ impl Life {
         };
         let order_ids: Vec<Uuid> = calls.iter().map(|call| call.loaded.order_id).collect();
         let held = self.in_flight.hold(order_ids.into_iter());
-        tokio::spawn(async move {
+        let driving = async move {
             driver.drive(calls).await;
             drop(held);
-        });
+        };
+        if is_awaited {
+            driving.await;
+        } else {
+            tokio::spawn(driving);
+        }
+        Ok(())
+    }
+
+    async fn find_first(&mut self) {
+        let begun_ms = self.gate.now_ms();
+        let first = |store: &mut Store| store.first(Uuid::nil());
+        let first = match self.relay.database.transact(&self.relay.name, first).await {
+            Ok(Some(id)) => First::Message(id),
+            Ok(None) => First::Empty { newest_held: self.in_flight.newest() },
+            Err(Unanswered) => First::Unknown,
+        };
+        let now_ms = self.gate.now_ms();
+        self.schedule.first_found(first, now_ms - begun_ms, now_ms);
+        *self.floor.lock().expect("nothing panics under this lock") = self.schedule.scan_floor();
+    }
+
+    async fn measure_backlog(&mut self) -> Result<(), Unanswered> {
+        let waiting = |store: &mut Store| store.waiting();
+        let backlog = self.relay.database.transact(&self.relay.name, waiting).await?;
+        let schedule = &mut self.schedule;
+        self.gate.decide(|gate, now_ms| schedule.backlog_measured(backlog, now_ms, gate));
+        Ok(())
+    }
+
+    async fn remove_silent(&mut self, silent_ms: i64) -> Result<(), Unanswered> {
+        let removing = |store: &mut Store| store.remove_stale(silent_ms);
+        self.relay.database.transact(&self.relay.name, removing).await?;
+        self.schedule.silent_removed();
+        Ok(())
     }
 }
 
-/// `outbox_relay::claim` over the tables in memory.
-fn store_claims(store: &mut Store, claims: Claims) -> Vec<Call> {
+/// `outbox_relay::claim` over the tables in memory: the calls to make, and the newest order among them.
+fn store_claims(store: &mut Store, claims: Claims) -> (Vec<Call>, Option<Uuid>) {
     let Claims { updates, mut calls, obsolete, deferred } = claims;
     for order_id in &obsolete {
         store.outbox.remove(order_id);
@@ -189,7 +281,7 @@ fn store_claims(store: &mut Store, claims: Claims) -> Vec<Call> {
     let stored = store.store_moves(&updates);
     calls.retain(|call| stored.iter().any(|one| one.order_id == call.loaded.order_id));
     store.store_moves(&deferred);
-    calls
+    (calls, stored.iter().map(|one| one.order_id).max())
 }
 
 /// Connections over the simulated network.

@@ -2,8 +2,9 @@
 
 use crate::memory::known_bad::KnownBad;
 use crate::memory::world::World;
-use relay_core::claims::Claims;
+use relay_core::claims::{Claims, Source};
 use relay_core::decide::Call;
+use relay_core::schedule::Look;
 use saga::stored::{ClaimedSaga, LoadedSaga, OutboxChange, SagaUpdate};
 use saga::{
     Effect, Event, FailReason, QueueReason, Rejection, ReleaseCause, State, Transition, plan,
@@ -32,6 +33,22 @@ pub(super) fn flaw_claims(
             claims.calls.remove(at);
         }
     }
+}
+
+/// What a planted flaw makes of a look.
+pub(super) fn flaw_look(world: &mut World, index: u16, look: Look) -> Look {
+    let known_bad = world.known_bad;
+    let memory = &world.relays[usize::from(index)].memory;
+    let Look::Claim { mut source, mut limit, mode, is_awaited } = look else { return look };
+    match (known_bad, &mut source) {
+        (Some(KnownBad::UnknownClaimForgotten), Source::UnacknowledgedClaims { .. }) => limit = 0,
+        (Some(KnownBad::EmptyDrainStays), Source::Due) if memory.gate.is_held_up() => limit = 0,
+        (Some(KnownBad::OutboxReadByCursor), Source::Fresh { floor }) => {
+            *floor = memory.looks.cursor;
+        }
+        _ => {}
+    }
+    Look::Claim { source, limit, mode, is_awaited }
 }
 
 #[derive(PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! A relay's life: joins, beats, dies, hangs, stops in good order.
 
 use super::flaws::given_up_as_certain;
-use super::{Memory, SlotStage, look, outcomes};
+use super::{Looks, Memory, SlotStage, look, outcomes};
 use crate::memory::dice::{Source, Use};
 use crate::memory::faults::{Fault, Moment};
 use crate::memory::known_bad::KnownBad;
-use crate::memory::queue::{Event, Stage, Step};
+use crate::memory::queue::{Event, Step};
 use crate::memory::store::Store;
 use crate::memory::trace::Happened;
 use crate::memory::world::World;
@@ -32,15 +32,15 @@ pub(crate) fn start(world: &mut World, index: u16) {
     };
     let gate = world.new_gate(index);
     let (now_ms, takes_batches) = (world.now_ms, world.setting.batches);
+    let claim_max = world.setting.claim_max;
     let relay = &mut world.relays[usize::from(index)];
     relay.life += 1;
     relay.up = true;
-    relay.memory = Memory::new(member, gate);
-    relay.memory.looks.sweep_at_ms = now_ms;
+    relay.memory = Memory::new(member, gate, Looks::new(claim_max, now_ms));
     relay.memory.takes_batches = takes_batches;
     world.trace.note(now_ms, Happened::Started(index, member));
     world.put_step(index, 0, Step::Beat);
-    look::wake(world, index, 0);
+    look::plan(world, index, 0);
 }
 
 /// Dies on the spot. Another process takes its place after a while.
@@ -61,7 +61,9 @@ pub(crate) fn hang(world: &mut World, index: u16, lasts_ms: u64) {
 pub(crate) fn beat(world: &mut World, index: u16) {
     let member = world.relays[usize::from(index)].memory.member;
     let source = Source::Relay(index);
-    let beat = world.transact(source, Moment::Rest, &[], |store| store.beat(member, STALE_MS));
+    let floor = world.relays[usize::from(index)].memory.looks.schedule.scan_floor().floor();
+    let beat =
+        world.transact(source, Moment::Rest, &[], |store| store.beat(member, STALE_MS, floor));
     world.put_step(index, BEAT_MS, Step::Beat);
     let Ok(beat) = beat else {
         // It may have been the one that saw the clock go back.
@@ -82,12 +84,8 @@ pub(crate) fn beat(world: &mut World, index: u16) {
     }
     let now_ms = world.now_ms;
     let looks = &mut world.relays[usize::from(index)].memory.looks;
-    looks.beats += 1;
-    looks.beat = Some(beat);
-    looks.beat_at_ms = now_ms;
-    if beat.fresh_work || beat.others_stale || beat.next_due_ms.is_some_and(|due| due <= 0) {
-        look::wake(world, index, 0);
-    }
+    looks.report = looks.report.followed_by(beat, now_ms);
+    look::ask(world, index);
 }
 
 /// Looks for work no more, and gives its calls a moment.
@@ -143,7 +141,8 @@ pub(crate) fn leave(world: &mut World, index: u16) {
 fn die(world: &mut World, index: u16) {
     let source = Source::Relay(index);
     let gate = world.new_gate(index);
-    world.relays[usize::from(index)].memory = Memory::new(0, gate);
+    let looks = Looks::new(world.setting.claim_max, world.now_ms);
+    world.relays[usize::from(index)].memory = Memory::new(0, gate, looks);
     world.relays[usize::from(index)].hung_until_ms = 0;
     world.trace.note(world.now_ms, Happened::Died(index));
     let away_ms = world.dice.between(source, Use::Delay, 20, 3_000);
@@ -167,6 +166,3 @@ fn note_held(world: &mut World, index: u16, fault: Fault) {
         world.note_all(fault, moment, &[order_id]);
     }
 }
-
-/// The first stage of a look.
-pub(super) const BEGIN: Step = Step::Look(Stage::Begin);

@@ -1,8 +1,8 @@
 //! A relay that claims an order with its insert: `outbox_relay::take_in`, where time passes between the
 //! decision, the commit and the call.
 
+use super::look;
 use super::outcomes::let_go;
-use super::{Memory, look};
 use crate::memory::dice::{Source, Use};
 use crate::memory::store::NewOrder;
 use crate::memory::trace::Happened;
@@ -33,14 +33,14 @@ pub(crate) fn take_in(world: &mut World, index: u16, order: &mut NewOrder) -> Op
     let memory = &mut place.memory;
     let has_place = memory.in_flight.len() < in_flight_max
         && memory.gate.state.is_free(now_ms)
-        && memory.gate.room(now_ms) > 0;
+        && memory.gate.state.room(now_ms) > 0;
     if !is_here || !has_place {
         return None;
     }
     let mut new = products(order);
     let call = claim_new(memory.member, &mut new)?;
     order.first_move = new.first_move;
-    hold(memory, &call);
+    memory.hold(call.loaded.order_id);
     Some(Taken { relay, life: place.life, member: memory.member, call })
 }
 
@@ -64,8 +64,8 @@ pub(crate) fn written(world: &mut World, index: u16, taken: Taken, is_written: O
         Some(false) => let_go(&mut place.memory, call.loaded.order_id),
         None => {
             let_go(&mut place.memory, call.loaded.order_id);
-            place.memory.looks.unsure = true;
-            look::wake(world, relay, 0);
+            place.memory.looks.schedule.doubt();
+            look::hint(world, relay);
         }
     }
 }
@@ -83,8 +83,4 @@ fn products(order: &NewOrder) -> ProductsNewOrder {
         deadline_ms: order.deadline_ms,
         first_move: None,
     }
-}
-
-fn hold(memory: &mut Memory, call: &Call) {
-    *memory.in_flight.entry(call.loaded.order_id).or_insert(0) += 1;
 }

@@ -5,6 +5,7 @@ use crate::memory::known_bad::KnownBad;
 use relay_core::claims::Source;
 use saga::stored::ClaimedSaga;
 use saga::{Claim, QueueReason, State};
+use std::ops::Bound;
 use uuid::Uuid;
 
 impl Store {
@@ -34,6 +35,12 @@ impl Store {
     /// Messages that wait for a time.
     pub(crate) fn waiting(&self) -> u64 {
         self.outbox.values().filter(|message| message.run_at_ms.is_some()).count() as u64
+    }
+
+    /// The first message above `floor` that waits for no time.
+    pub(crate) fn first(&self, floor: Uuid) -> Option<Uuid> {
+        let above = self.outbox.range((Bound::Excluded(floor), Bound::Unbounded));
+        above.filter(|(_, message)| message.run_at_ms.is_none()).map(|(id, _)| *id).next()
     }
 
     fn offers(

@@ -3,6 +3,8 @@
 use super::Store;
 use crate::memory::known_bad::KnownBad;
 use relay_core::beat_report::Beat;
+use std::ops::Bound;
+use uuid::Uuid;
 
 impl Store {
     pub(crate) fn join(&mut self) -> i64 {
@@ -12,21 +14,22 @@ impl Store {
         self.relays_ever
     }
 
-    pub(crate) fn beat(&mut self, relay: i64, stale_ms: i64) -> Beat {
+    pub(crate) fn beat(&mut self, relay: i64, stale_ms: i64, floor: Uuid) -> Beat {
         let before = self.relays.get(&relay).copied();
         if before.is_some() {
             self.relays.insert(relay, self.now_ms);
         }
-        let waiting = self.outbox.values();
-        let next = waiting.clone().filter_map(|message| message.run_at_ms).min();
+        let next = self.outbox.values().filter_map(|message| message.run_at_ms).min();
+        let above = self.outbox.range((Bound::Excluded(floor), Bound::Unbounded));
+        let mut above = above.map(|(_, message)| message);
         Beat {
             member: before.is_some(),
             clock_went_back: before.is_some_and(|before| before > self.now_ms),
             others_stale: self.relays.keys().any(|&id| id != relay && !self.is_alive(id, stale_ms)),
-            fresh_work: waiting
+            fresh_work: above
                 .clone()
                 .any(|message| message.owner.is_none() && message.run_at_ms.is_none()),
-            any_held: waiting.clone().any(|message| message.owner.is_some()),
+            any_held: above.any(|message| message.owner.is_some()),
             next_due_ms: next.map(|run_at_ms| run_at_ms - self.now_ms),
         }
     }

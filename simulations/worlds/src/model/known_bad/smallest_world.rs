@@ -20,6 +20,7 @@ impl KnownBad {
             | KnownBad::JournalLosesRows
             | KnownBad::ReadsFromLaggingCopy
             | KnownBad::EmptyDrainStays
+            | KnownBad::FloorPassesAnOlderId
             | KnownBad::FutureIsWaitedFor => return None,
             KnownBad::RejectionNotStored => two_orders.with(&[Cancel, Duplicates]),
             KnownBad::ReleaseWithoutTombstone
