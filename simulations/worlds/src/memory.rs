@@ -7,20 +7,23 @@
 //! wrong and when. The same seed is the same run, event for event, in any process and on any thread.
 //!
 //! [`run_seeds`] runs many, [`run_seed`] one, [`shrink`] leaves out what a failing one does not need,
-//! and [`find`] looks for a planted flaw. Start reading at `world`, then `relay`.
+//! and [`find`] looks for a planted flaw. Start reading at `event_loop`, then `relay`.
 
 mod coverage;
 mod customer;
 pub(crate) mod dice;
+mod event_loop;
 mod faults;
 mod gate;
 pub(crate) mod invariants;
 pub(crate) mod inventory;
 mod known_bad;
 mod network;
+mod people;
 mod planned;
 mod queue;
 mod relay;
+mod relay_state;
 mod run;
 mod seeds;
 mod setting;

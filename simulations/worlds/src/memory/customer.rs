@@ -5,6 +5,7 @@ use super::faults::{Fault, Moment};
 use super::invariants::Invariant;
 use super::inventory::item;
 use super::known_bad::KnownBad;
+use super::people::{Customer, RENEWED_MS, Stands};
 use super::queue::Event;
 use super::relay;
 use super::store::{Insertion, NewOrder, Store};
@@ -13,42 +14,6 @@ use super::world::World;
 use saga::stored::{Line, LoadedSaga, OutboxChange, SagaUpdate};
 use saga::{CancelledBy, Event as SagaEvent, ReleaseCause, State, Transition, plan, transition};
 use uuid::Uuid;
-
-/// What a retried order has, where its deadline has passed.
-pub(super) const RENEWED_MS: i64 = 600_000;
-
-/// One customer, one order.
-#[derive(Debug, Clone)]
-pub(super) struct Customer {
-    pub(super) key: u16,
-    pub(super) fingerprint: u64,
-    pub(super) lines: Vec<Line>,
-    pub(super) deadline_ms: i64,
-    /// Asks again until answered; the others try a few times.
-    pub(super) is_patient: bool,
-    pub(super) tries: u32,
-    pub(super) stands: Stands,
-    /// The order, once there is one, acknowledged or not.
-    pub(super) order_id: Option<Uuid>,
-    /// A cancellation was committed in the customer's name.
-    pub(super) is_cancelled: bool,
-    /// What a look at the order showed last.
-    pub(super) seen: Option<(i32, State)>,
-    /// Only where a flaw tears a cancellation in two.
-    pub(super) read_to_cancel: Option<LoadedSaga>,
-    pub(super) is_poison: bool,
-}
-
-/// Where a customer stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stands {
-    Asks,
-    /// Has a 2xx for this order.
-    Acknowledged(Uuid),
-    /// The key belongs to another request.
-    Refused,
-    GaveUp,
-}
 
 /// Everybody comes at a moment of their own.
 pub(super) fn arrive(world: &mut World) {

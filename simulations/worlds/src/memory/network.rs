@@ -3,38 +3,31 @@
 use super::dice::{Source, Use};
 use super::faults::{Fault, Moment};
 use super::queue::{Event, Step};
-use super::relay;
 use super::trace::Happened;
-use super::wire::{Raw, RequestId, Travels};
+use super::wire::{Letter, Raw, RequestId, Travels};
 use super::world::{World, order_of};
-use relay_core::answer::Answer as Heard;
 use schema_inventory::{Answer, Command};
 use uuid::Uuid;
 
-/// An answer on its way.
-#[derive(Debug, Clone)]
-pub(super) struct Letter {
-    pub(super) request: RequestId,
-    /// The call it answers; `None`: the whole request.
-    pub(super) slot: Option<u32>,
-    pub(super) order: u16,
-    pub(super) raw: Raw,
-    /// Whether the call only looked, and found something; only a planted flaw does that.
-    pub(super) looked: bool,
+/// Whether a request is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    Yes,
+    Refused,
 }
 
 /// A request goes out.
-pub(super) fn send(world: &mut World, request: RequestId) {
+pub(super) fn send(world: &mut World, request: RequestId) -> Sent {
     let order = world.requests[request as usize].entries[0].order;
     let is_down = world.now_ms < world.inventory_down_until_ms;
     if is_down {
         note(world, request, Fault::InventoryDown);
     }
     if is_down || hits(world, request, Fault::Refused) {
-        return refuse(world, request);
+        return Sent::Refused;
     }
     if hits(world, request, Fault::RequestLost) {
-        return;
+        return Sent::Yes;
     }
     let late = hits(world, request, Fault::RequestLate);
     let source = Source::Order(order);
@@ -44,6 +37,7 @@ pub(super) fn send(world: &mut World, request: RequestId) {
         let delay_ms = world.dice.between(source, Use::Delay, 0, 10_000);
         world.put(world.now_ms + delay_ms, Event::Arrive(request, 1));
     }
+    Sent::Yes
 }
 
 /// A request arrives, and is answered.
@@ -123,15 +117,6 @@ fn execute(world: &mut World, request: RequestId) -> Vec<(Raw, bool)> {
         all.push((raw, looked));
     }
     all
-}
-
-/// The connection is refused: the caller hears at once.
-fn refuse(world: &mut World, request: RequestId) {
-    let (index, life) = caller(world, request);
-    if world.relays[usize::from(index)].life == life {
-        let answer = Heard::NotExecuted { retry_after_ms: None, throttled: false };
-        relay::end_request(world, index, request, &answer);
-    }
 }
 
 /// One answer for the whole request.

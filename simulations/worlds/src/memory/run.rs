@@ -5,9 +5,9 @@ use super::coverage::Coverage;
 use super::faults::{Fault, FaultId};
 use super::invariants::{Invariant, check_journals, check_late_reserves, check_tables};
 use super::known_bad::KnownBad;
-use super::staff;
 use super::trace::Trace;
 use super::world::{World, order_of};
+use super::{event_loop, staff};
 use saga::StateName;
 use std::collections::BTreeSet;
 
@@ -40,14 +40,15 @@ pub struct Run {
 /// Runs a seed. `only`: leaves every fault out that is not among these.
 pub fn run_seed(seed: u64, only: Option<BTreeSet<FaultId>>, known_bad: Option<KnownBad>) -> Run {
     let mut world = World::new(seed, only, known_bad);
-    world.run();
+    event_loop::begin(&mut world);
+    event_loop::run(&mut world);
     let settled_after_ms = world.now_ms.saturating_sub(world.setting.faults.until_ms);
     for _ in 0..ROUNDS_MAX {
         world.now_ms = world.now_ms.max(world.setting.faults.until_ms);
         if !world.broken.is_empty() || !staff::look_after_parked(&mut world) {
             break;
         }
-        world.run();
+        event_loop::run(&mut world);
     }
     if world.broken.is_empty() {
         check_tables(&mut world);

@@ -1,12 +1,12 @@
 //! People: they retry, cancel and resolve at random moments, with what they saw a while ago; and when
 //! the storm is over somebody looks after what is parked.
 
-use super::customer::{RENEWED_MS, Stands};
 use super::dice::{Source, Use};
 use super::faults::Moment;
 use super::known_bad::KnownBad;
+use super::people::{Plan, RENEWED_MS, Stands, Verb};
 use super::queue::Event;
-use super::relay;
+use super::relay::wakes::wake_any;
 use super::trace::Happened;
 use super::world::{World, order_of};
 use saga::stored::{LoadedSaga, OutboxChange, SagaUpdate};
@@ -14,22 +14,6 @@ use saga::{CancelledBy, Event as SagaEvent, FailReason, Finding, State, Transiti
 use saga::{plan, transition};
 use schema_inventory::State as Held;
 use uuid::Uuid;
-
-/// What somebody is about to do.
-#[derive(Debug, Clone)]
-pub(super) struct Plan {
-    pub(super) order: u16,
-    verb: Verb,
-    /// What they saw; they act on that version and no other.
-    seen: Option<LoadedSaga>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verb {
-    Retry,
-    Cancel,
-    Resolve,
-}
 
 /// Everybody's moment, drawn in advance.
 pub(super) fn plan(world: &mut World) {
@@ -149,5 +133,5 @@ fn store(world: &mut World, seen: &LoadedSaga, event: SagaEvent) {
         Err(_) => "unanswered",
     };
     world.trace.note(world.now_ms, Happened::Acted(order, name, what));
-    relay::wake_any(world, order);
+    wake_any(world, order);
 }

@@ -93,3 +93,15 @@ impl Raw {
         Raw::new(200, format!(r#"{{"reservation_id":"{id}","state":"{state}"}}"#))
     }
 }
+
+/// An answer on its way.
+#[derive(Debug, Clone)]
+pub(super) struct Letter {
+    pub(super) request: RequestId,
+    /// The call it answers; `None`: the whole request.
+    pub(super) slot: Option<u32>,
+    pub(super) order: u16,
+    pub(super) raw: Raw,
+    /// Whether the call only looked, and found something; only a planted flaw does that.
+    pub(super) looked: bool,
+}

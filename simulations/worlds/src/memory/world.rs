@@ -1,22 +1,19 @@
-//! One seed's world: everything there is, and the loop that lets things happen one after the other.
+//! One seed's world: everything there is.
 
 use super::coverage::Coverage;
-use super::customer::{self, Customer};
 use super::dice::{Dice, Source, Use};
 use super::faults::{Fault, FaultId, Moment};
 use super::gate::Gate;
 use super::invariants::Invariant;
 use super::inventory::Inventory;
 use super::known_bad::KnownBad;
-use super::network::{self, Letter};
+use super::people::{Customer, Plan};
 use super::queue::{Event, Queue, Step};
-use super::relay::{self, Looks, Memory, Relay, Taken};
+use super::relay_state::{Relay, Taken};
 use super::setting::Setting;
-use super::staff::{self, Plan};
 use super::store::{Broken, NewOrder, Store};
 use super::trace::{Happened, Trace};
-use super::wire::Request;
-use super::{planned, relay as relays};
+use super::wire::{Letter, Request};
 use saga::StateName;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -68,7 +65,7 @@ impl World {
         setting.faults.only = only;
         let inventory = Inventory::open(&setting.stock, known_bad);
         let store = Store { known_bad, ..Store::default() };
-        let mut world = World {
+        World {
             now_ms: 0,
             dice,
             queue: Queue::default(),
@@ -90,115 +87,11 @@ impl World {
             trace: Trace::default(),
             steps: 0,
             setting,
-        };
-        for index in 0..world.setting.relays {
-            let gate = world.new_gate(index);
-            let memory = Memory::new(0, gate, Looks::new(world.setting.claim_max, 0));
-            world.relays.push(Relay { life: 0, up: false, hung_until_ms: 0, memory });
-            let at_ms = world.dice.below(Source::Relay(index), Use::Delay, 100);
-            world.put(at_ms, Event::Start(index));
-        }
-        customer::arrive(&mut world);
-        staff::plan(&mut world);
-        planned::plan(&mut world);
-        world
-    }
-
-    /// Lets everything happen until the world is at rest, or its time is over.
-    pub(super) fn run(&mut self) {
-        while !self.is_at_rest() {
-            let Some((at_ms, event)) = self.queue.take() else { return };
-            if self.now_ms < self.setting.faults.until_ms && at_ms >= self.setting.faults.until_ms {
-                self.trace.note(self.setting.faults.until_ms, Happened::FaultsEnd);
-            }
-            self.now_ms = self.now_ms.max(at_ms);
-            if self.now_ms > self.ends_at_ms() {
-                self.broken.push((Invariant::SettledInTime, None));
-                return;
-            }
-            self.open -= u32::from(is_open(event));
-            self.steps += 1;
-            self.tick();
-            self.happen(event);
-            if !self.broken.is_empty() {
-                return;
-            }
-        }
-    }
-
-    fn ends_at_ms(&self) -> u64 {
-        self.setting.faults.until_ms + SETTLED_WITHIN_MS
-    }
-
-    /// Nothing is on its way, and nobody has work.
-    fn is_at_rest(&self) -> bool {
-        self.open == 0
-            && self.store.outbox.is_empty()
-            && self.relays.iter().all(|relay| relay.up && relay.memory.slots.is_empty())
-    }
-
-    fn happen(&mut self, event: Event) {
-        match event {
-            Event::Submit(order) => customer::submit(self, order),
-            Event::Insert(number) => customer::insert(self, number),
-            Event::Cancel(order) => customer::cancel(self, order),
-            Event::Read(order) => customer::read(self, order),
-            Event::Staff(index) => staff::act(self, index),
-            Event::Planned(index) => planned::begin(self, index),
-            Event::Restock(index) => planned::restock(self, index),
-            Event::Arrive(request, copy) => network::arrive(self, request, copy),
-            Event::Start(index) => relays::start(self, index),
-            Event::Relay { relay, life, step } => self.step(relay, life, step),
-        }
-        self.gather_broken();
-    }
-
-    /// A relay's step: but it may be dead by now, or hang, or die just here.
-    fn step(&mut self, index: u16, life: u32, step: Step) {
-        let relay = &self.relays[usize::from(index)];
-        if !relay.up || relay.life != life {
-            return;
-        }
-        if relay.hung_until_ms > self.now_ms {
-            let at_ms = relay.hung_until_ms;
-            self.put(at_ms, Event::Relay { relay: index, life, step });
-            return;
-        }
-        let source = Source::Relay(index);
-        if self.roll(source, Fault::Crash) {
-            return relay::crash(self, index, Fault::Crash);
-        }
-        if self.roll(source, Fault::Hang) {
-            let lasts_ms = self.dice.between(source, Use::Delay, 50, 6_000);
-            relay::hang(self, index, lasts_ms);
-            self.put(self.now_ms + lasts_ms, Event::Relay { relay: index, life, step });
-            return;
-        }
-        match step {
-            Step::Beat => relays::beat(self, index),
-            Step::Look => relays::look(self, index),
-            Step::Drive(group) => relays::drive(self, index, group),
-            Step::Call(slot) => relays::call(self, index, slot),
-            Step::Hear(letter) => relays::hear(self, index, letter),
-            Step::GiveUp(request) => relays::give_up(self, index, request),
-            Step::Store(flush) => relays::store(self, index, usize::from(flush)),
-            Step::Stop => relays::stop(self, index),
-            Step::HandOver => relays::hand_over(self, index),
-            Step::Leave => relays::leave(self, index),
-        }
-    }
-
-    fn gather_broken(&mut self) {
-        self.broken.append(&mut self.store.broken);
-        self.broken.append(&mut self.inventory.broken);
-        for relay in &mut self.relays {
-            let broken = relay.memory.gate.broken.take();
-            self.broken.extend(broken.map(|invariant| (invariant, None)));
         }
     }
 
     /// The database's clock goes with the world's, as far as it was not set.
-    fn tick(&mut self) {
+    pub(super) fn tick(&mut self) {
         self.store.now_ms = BEGIN_MS + self.now_ms as i64 + self.clock_skew_ms;
     }
 
@@ -290,6 +183,11 @@ impl World {
         Uuid::from_u128(at_ms << 80 | is_v7 | u128::from(order) << 32 | u128::from(number))
     }
 
+    /// How long a relay takes for what it does by itself.
+    pub(super) fn moment(&mut self, index: u16) -> u64 {
+        self.dice.below(Source::Relay(index), Use::Moment, 4)
+    }
+
     pub(super) fn new_gate(&mut self, index: u16) -> Gate {
         let seed = self.dice.jitter(Source::Relay(index));
         Gate::new(self.setting.breaker, seed, self.now_ms, self.known_bad)
@@ -302,6 +200,6 @@ pub(super) fn order_of(id: Uuid) -> u16 {
 }
 
 /// More than a relay's housekeeping, which goes on for ever.
-fn is_open(event: Event) -> bool {
+pub(super) fn is_open(event: Event) -> bool {
     !matches!(event, Event::Relay { step: Step::Beat | Step::Look, .. })
 }

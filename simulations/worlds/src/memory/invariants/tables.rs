@@ -1,8 +1,8 @@
 //! What the tables of both databases must say when everything has come to rest.
 
 use super::Invariant;
-use crate::memory::customer::Stands;
 use crate::memory::inventory::Inventory;
+use crate::memory::people::Stands;
 use crate::memory::store::{Broken, Store};
 use crate::memory::world::World;
 use saga::State;

@@ -1,16 +1,17 @@
 //! Driving what was claimed: `Driver` of the product, one effect at a time.
 
 use super::flaws::mistaken;
+use super::life;
 use super::outcomes::{end_slot, put_outcome};
-use super::{Memory, Slot, SlotStage, life};
-use crate::memory::dice::{Source, Use};
+use crate::memory::dice::Source;
 use crate::memory::faults::Fault;
 use crate::memory::invariants::Invariant;
 use crate::memory::known_bad::KnownBad;
-use crate::memory::network::{self, Letter};
+use crate::memory::network::{self, Sent};
 use crate::memory::queue::{Event as Agenda, Step};
+use crate::memory::relay_state::{Memory, Slot, SlotStage};
 use crate::memory::trace::Happened;
-use crate::memory::wire::{Entry, Raw, Request, RequestId, Travels};
+use crate::memory::wire::{Entry, Letter, Raw, Request, RequestId, Travels};
 use crate::memory::world::{World, order_of};
 use relay_core::answer::{self, Answer};
 use relay_core::decide::{Call, NothingToDo, event_of, is_retry, on_event};
@@ -233,7 +234,11 @@ fn send(world: &mut World, index: u16, slots: &[u32], travels: Travels) {
         world.now_ms + longest_ms,
         Agenda::Relay { relay: index, life, step: Step::GiveUp(request) },
     );
-    network::send(world, request);
+    if network::send(world, request) == Sent::Refused {
+        // The caller hears at once.
+        let answer = Answer::NotExecuted { retry_after_ms: None, throttled: false };
+        end_request(world, index, request, &answer);
+    }
 }
 
 fn entry(name: u32, slot: &Slot, looks: bool) -> Entry {
@@ -317,9 +322,4 @@ fn decide(world: &mut World, index: u16, name: u32, event: Event) {
             end_slot(world, index, name);
         }
     }
-}
-
-/// How long a relay takes for a thought.
-pub(super) fn moment(world: &mut World, index: u16) -> u64 {
-    world.dice.below(Source::Relay(index), Use::Moment, 4)
 }

@@ -1,11 +1,13 @@
 //! A relay's life: joins, beats, dies, hangs, stops in good order.
 
+use super::doubt::check_doubt;
 use super::flaws::given_up_as_certain;
-use super::{Looks, Memory, SlotStage, look, outcomes};
+use super::wakes;
 use crate::memory::dice::{Source, Use};
 use crate::memory::faults::{Fault, Moment};
 use crate::memory::known_bad::KnownBad;
 use crate::memory::queue::{Event, Step};
+use crate::memory::relay_state::{Looks, Memory, STALE_MS, SlotStage};
 use crate::memory::store::Store;
 use crate::memory::trace::Happened;
 use crate::memory::world::World;
@@ -17,7 +19,6 @@ use uuid::Uuid;
 
 /// The product's times.
 pub(super) const BEAT_MS: u64 = 500;
-pub(super) const STALE_MS: i64 = 1_200;
 const DRAIN_MS: u64 = 400;
 
 /// Joins, and goes to work.
@@ -40,7 +41,7 @@ pub(crate) fn start(world: &mut World, index: u16) {
     relay.memory.takes_batches = takes_batches;
     world.trace.note(now_ms, Happened::Started(index, member));
     world.put_step(index, 0, Step::Beat);
-    look::plan(world, index, 0);
+    wakes::plan(world, index, 0);
 }
 
 /// Dies on the spot. Another process takes its place after a while.
@@ -85,7 +86,7 @@ pub(crate) fn beat(world: &mut World, index: u16) {
     let now_ms = world.now_ms;
     let looks = &mut world.relays[usize::from(index)].memory.looks;
     looks.report = looks.report.followed_by(beat, now_ms);
-    look::ask(world, index);
+    wakes::ask(world, index);
 }
 
 /// Looks for work no more, and gives its calls a moment.
@@ -120,7 +121,7 @@ pub(crate) fn hand_over(world: &mut World, index: u16) {
         let state = world.state(moved.order_id).map_or("absent", StateName::as_str);
         world.trace.note(world.now_ms, Happened::Stored(index, order, "handed over", state));
         if let Some(stored) = moves.iter().find(|one| one.order_id == moved.order_id) {
-            outcomes::check_doubt(world, stored);
+            check_doubt(world, stored);
         }
     }
     // Tasks that are still there go on until the process is gone.

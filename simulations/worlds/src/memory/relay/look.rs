@@ -1,18 +1,18 @@
 //! Looking for work: the product's schedule decides, and this does what it says, one transaction at a time.
 
 use super::flaws::{flaw_claims, flaw_look};
-use super::life::STALE_MS;
-use super::{Group, Looks, Memory, Slot, SlotStage};
+use super::wakes::plan;
 use crate::memory::dice::{Source, Use};
 use crate::memory::faults::{Fault, Moment};
 use crate::memory::known_bad::KnownBad;
 use crate::memory::queue::Step;
+use crate::memory::relay_state::{Group, Looks, Memory, Slot, SlotStage};
 use crate::memory::store::StepRow;
 use crate::memory::trace::Happened;
 use crate::memory::world::{Unanswered, World, order_of};
 use relay_core::claims::{ClaimMode, Source as From, plan_claims};
 use relay_core::decide::Call;
-use relay_core::schedule::{First, Look, Moment as Asked, Schedule, ScheduleConfig};
+use relay_core::schedule::{First, Look, Moment as Asked};
 use saga::stored::ClaimedSaga;
 use saga::{Claim, Event};
 use std::collections::BTreeSet;
@@ -26,52 +26,6 @@ struct Claimed {
     calls: Vec<Call>,
     newest: Option<Uuid>,
     locked: usize,
-}
-
-impl Looks {
-    /// Those of a relay that has just joined.
-    pub(in crate::memory) fn new(claim_max: usize, now_ms: u64) -> Looks {
-        let config = ScheduleConfig { claim_max: claim_max as u32, stale_ms: STALE_MS };
-        Looks {
-            schedule: Schedule::new(config, now_ms),
-            report: relay_core::beat_report::BeatReport::default(),
-            is_unsure_of_clock: false,
-            at_ms: None,
-            is_wakeable: false,
-            first: None,
-            waits_for: None,
-            newest_held: Uuid::nil(),
-            cursor: Uuid::nil(),
-        }
-    }
-}
-
-/// Has the loop go on, in so many milliseconds.
-pub(super) fn plan(world: &mut World, index: u16, delay_ms: u64) {
-    memory(world, index).looks.at_ms = Some(world.now_ms + delay_ms);
-    world.put_step(index, delay_ms, Step::Look);
-}
-
-/// A hint: there is work.
-pub(super) fn hint(world: &mut World, index: u16) {
-    memory(world, index).looks.schedule.hint();
-    ask(world, index);
-}
-
-/// A heartbeat has come, or a hint: a loop that rests asks again.
-pub(super) fn ask(world: &mut World, index: u16) {
-    if memory(world, index).looks.is_wakeable {
-        plan(world, index, 0);
-    }
-}
-
-/// A hint: some relay hears that there is work.
-pub(crate) fn wake_any(world: &mut World, order: u16) {
-    let relays = u64::from(world.setting.relays);
-    let index = world.dice.below(Source::Order(order), Use::Moment, relays) as u16;
-    if world.relays[usize::from(index)].up {
-        hint(world, index);
-    }
 }
 
 /// One look, unless an earlier question was for another moment.
@@ -101,11 +55,6 @@ pub(crate) fn look(world: &mut World, index: u16) {
         let delay_ms = world.dice.below(Source::Relay(index), Use::Delay, 3);
         plan(world, index, delay_ms);
     }
-}
-
-/// Goes on after a suspect was driven alone.
-pub(super) fn go_on(world: &mut World, index: u16) {
-    plan(world, index, 0);
 }
 
 fn memory(world: &mut World, index: u16) -> &mut Memory {

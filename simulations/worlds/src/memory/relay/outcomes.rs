@@ -1,14 +1,13 @@
 //! Storing outcomes, many at once: `Recorder` of the product.
 
-use super::drive::moment;
+use super::doubt::check_doubt;
 use super::flaws::remove_messages_first;
-use super::{Flush, Memory, Outcome, look};
+use super::{life, wakes};
 use crate::memory::dice::Source;
 use crate::memory::faults::{Fault, Moment};
-use crate::memory::invariants::Invariant;
 use crate::memory::known_bad::KnownBad;
 use crate::memory::queue::Step;
-use crate::memory::relay::SlotStage;
+use crate::memory::relay_state::{Flush, Memory, Outcome, SlotStage};
 use crate::memory::staff;
 use crate::memory::trace::Happened;
 use crate::memory::world::{World, order_of};
@@ -44,7 +43,7 @@ pub(crate) fn store(world: &mut World, index: u16, flush: usize) {
     if world.is(KnownBad::OutcomeInTwoTransactions) {
         remove_messages_first(world, &moves);
         if world.roll(source, Fault::Crash) {
-            return super::crash(world, index, Fault::Crash);
+            return life::crash(world, index, Fault::Crash);
         }
     }
     let stored = world.transact(source, Moment::Record, &orders, |store| store.store_moves(&moves));
@@ -91,20 +90,11 @@ pub(super) fn end_slot(world: &mut World, index: u16, slot: u32) {
     }
     let group = memory.groups.remove(&slot.group);
     for order_id in group.into_iter().flat_map(|group| group.orders) {
-        let_go(memory, order_id);
+        memory.let_go(order_id);
     }
     if memory.looks.waits_for == Some(slot.group) {
         memory.looks.waits_for = None;
-        look::go_on(world, index);
-    }
-}
-
-pub(super) fn let_go(memory: &mut Memory, order_id: Uuid) {
-    if let Some(holds) = memory.in_flight.get_mut(&order_id) {
-        *holds -= 1;
-        if *holds == 0 {
-            memory.in_flight.remove(&order_id);
-        }
+        wakes::go_on(world, index);
     }
 }
 
@@ -121,7 +111,7 @@ fn fill_flushes(world: &mut World, index: u16) {
         let count = memory.outcomes.len().min(OUTCOMES_MAX);
         let outcomes = memory.outcomes.drain(..count).collect();
         memory.flushes[flush] = Flush { outcomes, pause_ms: PAUSE_MS.0 };
-        let delay_ms = moment(world, index);
+        let delay_ms = world.moment(index);
         world.put_step(index, delay_ms, Step::Store(flush as u8));
     }
 }
@@ -141,17 +131,4 @@ fn again_later(world: &mut World, index: u16, flush: usize) {
         }
     }
     world.put_step(index, pause_ms, Step::Store(flush as u8));
-}
-
-/// A saga that waits and says it is certain holds nothing. A request that was doubled can be executed
-/// after its twin was refused: then nobody knows.
-pub(super) fn check_doubt(world: &mut World, stored: &SagaUpdate) {
-    let certain = matches!(
-        stored.saga.state,
-        State::Queued { doubt: Doubt::Certain, .. } | State::Parked { doubt: Doubt::Certain, .. }
-    );
-    let may_double = world.setting.faults.rates[Fault::RequestDoubled as usize] > 0;
-    if certain && !may_double && world.inventory.holds(stored.saga.reservation_id) {
-        world.breaks(Invariant::DoubtIsShown, Some(stored.order_id));
-    }
 }

@@ -1,24 +1,14 @@
 //! A relay that claims an order with its insert: `outbox_relay::take_in`, where time passes between the
 //! decision, the commit and the call.
 
-use super::look;
-use super::outcomes::let_go;
+use super::{look, wakes};
 use crate::memory::dice::{Source, Use};
+use crate::memory::relay_state::Taken;
 use crate::memory::store::NewOrder;
 use crate::memory::trace::Happened;
 use crate::memory::world::World;
 use outbox_relay::take_in::claim_new;
-use relay_core::decide::Call;
 use schema_orders::orders::NewOrder as ProductsNewOrder;
-
-/// A call that waits for its order's insert.
-#[derive(Debug, Clone)]
-pub(crate) struct Taken {
-    relay: u16,
-    life: u32,
-    member: i64,
-    call: Call,
-}
 
 /// Has a relay claim the order before it is written, where one is free to.
 pub(crate) fn take_in(world: &mut World, index: u16, order: &mut NewOrder) -> Option<Taken> {
@@ -59,13 +49,13 @@ pub(crate) fn written(world: &mut World, index: u16, taken: Taken, is_written: O
             world.trace.note(world.now_ms, claimed);
             let order_id = call.loaded.order_id;
             look::begin_group(world, relay, member, vec![call]);
-            let_go(&mut world.relays[usize::from(relay)].memory, order_id);
+            world.relays[usize::from(relay)].memory.let_go(order_id);
         }
-        Some(false) => let_go(&mut place.memory, call.loaded.order_id),
+        Some(false) => place.memory.let_go(call.loaded.order_id),
         None => {
-            let_go(&mut place.memory, call.loaded.order_id);
+            place.memory.let_go(call.loaded.order_id);
             place.memory.looks.schedule.doubt();
-            look::hint(world, relay);
+            wakes::hint(world, relay);
         }
     }
 }
