@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use relay_core::claims::{ClaimMode, Claims, Source, plan_claims};
 use relay_core::decide::Call;
 use relay_core::outcome::{Recorded, in_order};
+use relay_core::schedule::Found;
 use saga::stored::{ClaimedSaga, OutboxChange, SagaUpdate, StoredUpdate};
 use schema_orders::outbox;
 use schema_orders::sagas::store_moves;
@@ -41,12 +42,15 @@ pub struct Claimed {
     pub stored: Vec<(SagaUpdate, StoredUpdate)>,
     /// Messages that were locked: fewer than asked for means that there are no more.
     pub locked: u32,
+    /// When, by the database's clock, in milliseconds since 1970; 0: nothing was locked.
+    pub at_ms: u64,
 }
 
 impl Claimed {
-    /// The greatest id of the orders whose sagas changed.
-    pub fn newest(&self) -> Option<Uuid> {
-        self.stored.iter().map(|(update, _)| update.order_id).max()
+    /// What the schedule is told.
+    pub fn found(&self) -> Found {
+        let ids = || self.stored.iter().map(|(update, _)| update.order_id);
+        Found { locked: self.locked, ids: ids().min().zip(ids().max()), at_ms: self.at_ms }
     }
 }
 
@@ -66,8 +70,10 @@ pub async fn claim(
                     return Ok::<_, DbError>(Claimed::default());
                 }
                 let locked = u32::try_from(sagas.len()).unwrap_or(u32::MAX);
+                let at_ms = sagas.iter().map(|saga| saga.claimed_at.timestamp_millis()).max();
+                let at_ms = u64::try_from(at_ms.unwrap_or(0)).unwrap_or(0);
                 let (calls, stored) = store(connection, plan_claims(relay, sagas, mode)).await?;
-                Ok(Claimed { calls, stored, locked })
+                Ok(Claimed { calls, stored, locked, at_ms })
             })
         })
         .await?;
@@ -98,8 +104,10 @@ async fn lock(
         Source::Fresh { floor } => outbox::lock_fresh(connection, *floor, limit).await,
         Source::Due => outbox::lock_due(connection, limit).await,
         Source::Untried { avoid } => outbox::lock_untried(connection, avoid, limit).await,
-        Source::FromDeadRelay { stale_ms, crashes, floor } => {
-            outbox::lock_orphaned(connection, *stale_ms, crashes.clone(), *floor, limit).await
+        Source::FromDeadRelay { crashes, floor } => {
+            let known = in_flight.ids();
+            let own = (request.relay, known.as_slice());
+            outbox::lock_orphaned(connection, own, crashes.clone(), *floor, limit).await
         }
         Source::UnacknowledgedClaims { floor } => {
             let (relay, known) = (request.relay, in_flight.ids());

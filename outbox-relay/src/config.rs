@@ -94,7 +94,32 @@ impl std::fmt::Display for BatchCalls {
     }
 }
 
+/// Settings that cannot work together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// Every other relay would take this one for dead between two of its heartbeats.
+    #[error(
+        "RELAY_HEARTBEAT_MS ({heartbeat_ms}) is more than half of RELAY_STALE_MS ({stale_ms}): one late heartbeat, and other \
+         relays take this one for dead; set RELAY_STALE_MS to at least twice the heartbeat"
+    )]
+    HeartbeatTooSlow {
+        /// As set.
+        heartbeat_ms: u64,
+        /// As set.
+        stale_ms: u64,
+    },
+}
+
 impl Config {
+    /// Whether the settings work together. Each is within its own bounds already.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let Self { heartbeat_ms, stale_ms, .. } = *self;
+        if heartbeat_ms * 2 > stale_ms {
+            return Err(SettingsError::HeartbeatTooSlow { heartbeat_ms, stale_ms });
+        }
+        Ok(())
+    }
+
     /// The call timeout.
     pub fn call_timeout(&self) -> Duration {
         Duration::from_millis(self.call_timeout_ms)
@@ -123,8 +148,7 @@ impl Config {
 
     /// What the schedule of its looks needs to know.
     pub fn schedule(&self) -> ScheduleConfig {
-        let stale_ms = i64::try_from(self.stale_ms).expect("bounded to a minute");
-        ScheduleConfig { claim_max: self.claim_max, stale_ms }
+        ScheduleConfig { claim_max: self.claim_max, stale_ms: self.stale_ms }
     }
 
     /// The gate's configuration: breaker, retry budget and paced drain.
@@ -142,3 +166,6 @@ impl Config {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,13 +12,7 @@ use crate::metrics;
 /// The order ids a relay holds now, and how often: a saga that was put off can be claimed again while
 /// the batch it first came with is still under way. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct InFlight(Arc<Mutex<Holding>>);
-
-#[derive(Debug, Default)]
-struct Holding {
-    times: HashMap<Uuid, u32>,
-    newest: Uuid,
-}
+pub struct InFlight(Arc<Mutex<HashMap<Uuid, u32>>>);
 
 /// Lets go of what it holds when it is dropped.
 pub struct Held {
@@ -32,16 +26,15 @@ impl InFlight {
         let order_ids: Vec<Uuid> = order_ids.collect();
         let mut held = self.0.lock().expect("nothing panics under this lock");
         for id in &order_ids {
-            *held.times.entry(*id).or_default() += 1;
-            held.newest = held.newest.max(*id);
+            *held.entry(*id).or_default() += 1;
         }
-        metrics::in_flight(held.times.len());
+        metrics::in_flight(held.len());
         Held { in_flight: self.clone(), order_ids }
     }
 
     /// How many.
     pub fn len(&self) -> usize {
-        self.0.lock().expect("nothing panics under this lock").times.len()
+        self.0.lock().expect("nothing panics under this lock").len()
     }
 
     /// Whether there are none.
@@ -51,26 +44,19 @@ impl InFlight {
 
     /// Whether this one is held.
     pub fn contains(&self, order_id: &Uuid) -> bool {
-        self.0.lock().expect("nothing panics under this lock").times.contains_key(order_id)
-    }
-
-    /// The greatest id that was ever held; nil: none.
-    pub fn newest(&self) -> Uuid {
-        self.0.lock().expect("nothing panics under this lock").newest
+        self.0.lock().expect("nothing panics under this lock").contains_key(order_id)
     }
 
     /// Which ones.
     pub fn ids(&self) -> Vec<Uuid> {
-        self.0.lock().expect("nothing panics under this lock").times.keys().copied().collect()
+        self.0.lock().expect("nothing panics under this lock").keys().copied().collect()
     }
 }
 
 impl FromIterator<Uuid> for InFlight {
     /// Held for good: for those who only look.
     fn from_iter<I: IntoIterator<Item = Uuid>>(order_ids: I) -> Self {
-        let times: HashMap<Uuid, u32> = order_ids.into_iter().map(|id| (id, 1)).collect();
-        let newest = times.keys().max().copied().unwrap_or_default();
-        Self(Arc::new(Mutex::new(Holding { times, newest })))
+        Self(Arc::new(Mutex::new(order_ids.into_iter().map(|id| (id, 1)).collect())))
     }
 }
 
@@ -78,14 +64,14 @@ impl Drop for Held {
     fn drop(&mut self) {
         let mut held = self.in_flight.0.lock().expect("nothing panics under this lock");
         for id in &self.order_ids {
-            if let Entry::Occupied(mut times) = held.times.entry(*id) {
+            if let Entry::Occupied(mut times) = held.entry(*id) {
                 *times.get_mut() -= 1;
                 if *times.get() == 0 {
                     times.remove();
                 }
             }
         }
-        metrics::in_flight(held.times.len());
+        metrics::in_flight(held.len());
     }
 }
 
@@ -97,10 +83,9 @@ mod tests {
     fn holds_until_the_guard_is_dropped() {
         let in_flight = InFlight::default();
         let held = in_flight.hold([Uuid::from_u128(1), Uuid::from_u128(2)].into_iter());
-        assert_eq!((in_flight.len(), in_flight.newest()), (2, Uuid::from_u128(2)));
+        assert_eq!(in_flight.len(), 2);
         drop(held);
         assert!(in_flight.is_empty());
-        assert_eq!(in_flight.newest(), Uuid::from_u128(2), "it is remembered");
     }
 
     #[test]

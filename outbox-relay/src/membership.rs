@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use edge::FailureLog;
-use relay_core::beat_report::{Beat, BeatReport};
+use relay_core::beat_report::{BeatReport, Renewal};
 use schema_orders::breaker_orders::OverrideVersion;
 use schema_orders::{outbox, relays};
 use schema_pg::failpoint::Site;
@@ -15,6 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::relay::Relay;
 
+/// A look at the work list that takes longer is made seldom.
+const LONG_LOOK: Duration = Duration::from_millis(50);
+/// It takes one part in so many of the time.
+const LOOK_PARTS: u32 = 20;
+
 static WAKING: FailureLog = FailureLog::new("the database's clock may have gone back");
 
 /// This relay's membership. Cheap to clone.
@@ -23,6 +28,7 @@ pub struct Membership {
     id: Arc<AtomicI64>,
     name: Arc<str>,
     url: Option<Arc<str>>,
+    stale_ms: i32,
 }
 
 impl Membership {
@@ -30,13 +36,15 @@ impl Membership {
     pub async fn join(
         db: &Db,
         url: Option<String>,
+        stale_ms: u64,
         stop: &CancellationToken,
     ) -> Result<Option<Self>, DbError> {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let host = if host.trim().is_empty() { "localhost" } else { host.trim() };
         let name: Arc<str> = format!("{host}/{}", std::process::id()).into();
         let url: Option<Arc<str>> = url.map(Into::into);
-        let membership = Self { id: Arc::new(AtomicI64::new(0)), name, url };
+        let stale_ms = i32::try_from(stale_ms).expect("bounded to a minute");
+        let membership = Self { id: Arc::new(AtomicI64::new(0)), name, url, stale_ms };
         let joining = FailureLog::new("cannot join yet");
         loop {
             match membership.register(db).await {
@@ -61,13 +69,13 @@ impl Membership {
     }
 
     async fn register(&self, db: &Db) -> Result<(), DbError> {
-        let (name, url) = (Arc::clone(&self.name), self.url.clone());
+        let (name, url, stale_ms) = (Arc::clone(&self.name), self.url.clone(), self.stale_ms);
         let id = db
             .write(Site::JoinRelays, move |c| {
                 Box::pin(async move {
                     // The clock may have gone back while nobody was here.
                     outbox::wake_from_the_future(c).await?;
-                    relays::join(c, &name, url.as_deref()).await
+                    relays::join(c, &name, url.as_deref(), stale_ms).await
                 })
             })
             .await?;
@@ -85,45 +93,67 @@ impl Membership {
         stop: &CancellationToken,
     ) {
         let Relay { db, config, .. } = relay;
-        let stale_ms = i64::try_from(config.stale_ms).expect("bounded to a minute");
         let mut connection = db.keep();
-        let mut due = Instant::now();
+        let (mut due, mut look_at) = (Instant::now(), Instant::now());
         // A beat without an answer may have been the one that saw the clock go back.
         let mut is_unsure_of_clock = false;
         let beating = FailureLog::new("no heartbeat");
+        let looking = FailureLog::new("the heartbeat cannot look at the work list");
         let rejoining = FailureLog::new("cannot join again yet");
         while stop.run_until_cancelled(tokio::time::sleep_until(due.into())).await.is_some() {
             let id = self.id();
             let is_idle = reports.borrow().is_idle();
             let pause = if is_idle { config.idle_heartbeat() } else { config.heartbeat() };
             due = Instant::now() + pause;
-            let floor = relay.scan_floor().floor();
-            let beat = connection.write_one(Site::BeatRelay, move |c| {
-                Box::pin(relays::beat(c, id, stale_ms, floor))
-            });
-            let beat = beat.await;
-            match beat {
-                Ok((Beat { member: false, .. }, _)) => match self.register(db).await {
-                    Ok(()) => tracing::warn!(
-                        relay = id,
-                        now = self.id(),
-                        "was silent for too long and taken for dead"
-                    ),
-                    Err(error) => rejoining.failed(error),
-                },
-                Ok((beat, newest)) => {
-                    beating.succeeded();
-                    apply(newest);
-                    if beat.clock_went_back || is_unsure_of_clock {
-                        is_unsure_of_clock = wake_from_the_future(db).await.is_err();
+            let renewed = connection
+                .write_one(Site::BeatRelay, move |c| Box::pin(relays::renew(c, id)))
+                .await;
+            match renewed {
+                Ok(Renewal { member: false, .. }) => {
+                    match self.register(db).await {
+                        Ok(()) => tracing::warn!(
+                            relay = id,
+                            now = self.id(),
+                            "was silent for too long and taken for dead"
+                        ),
+                        Err(error) => rejoining.failed(error),
                     }
+                    continue;
+                }
+                Ok(Renewal { clock_went_back, .. }) => {
+                    beating.succeeded();
+                    let at_ms = relay.gate.now_ms();
+                    reports.send_if_modified(|report| {
+                        *report = report.renewed(at_ms);
+                        false
+                    });
+                    if clock_went_back || is_unsure_of_clock {
+                        is_unsure_of_clock = wake_from_the_future(db).await != Some(0);
+                    }
+                }
+                Err::<_, DbError>(error) => {
+                    beating.failed(error);
+                    is_unsure_of_clock = true;
+                    continue;
+                }
+            }
+            // The heartbeat never waits for a look: one that takes long is made seldom.
+            if Instant::now() < look_at {
+                continue;
+            }
+            let (begun, floor) = (Instant::now(), relay.scan_floor().floor());
+            let look = db.read(move |c| Box::pin(relays::look_around(c, id, floor)));
+            match look.await {
+                Ok((beat, newest)) => {
+                    looking.succeeded();
+                    apply(newest);
                     let at_ms = relay.gate.now_ms();
                     reports.send_modify(|report| *report = report.followed_by(beat, at_ms));
                 }
-                Err(error) => {
-                    beating.failed(error);
-                    is_unsure_of_clock = true;
-                }
+                Err::<_, DbError>(error) => looking.failed(error),
+            }
+            if begun.elapsed() > LONG_LOOK {
+                look_at = Instant::now() + begun.elapsed() * LOOK_PARTS;
             }
         }
     }
@@ -138,13 +168,17 @@ impl Membership {
     }
 }
 
-/// After the server's clock has gone back: what waits for a time that was meant otherwise is due.
-async fn wake_from_the_future(db: &Db) -> Result<(), DbError> {
+/// After the server's clock has gone back: what waits for a time that was meant otherwise is due. Returns how many of
+/// those it examined; `None`: no answer.
+async fn wake_from_the_future(db: &Db) -> Option<u64> {
     let woken = db.write(Site::JoinRelays, |c| Box::pin(outbox::wake_from_the_future(c))).await;
-    match &woken {
+    match woken {
         Ok(0) => WAKING.succeeded(),
         Ok(woken) => tracing::warn!(woken, "the database's clock has gone back: trying at once"),
-        Err(error) => WAKING.failed(error),
+        Err::<_, DbError>(error) => {
+            WAKING.failed(error);
+            return None;
+        }
     }
-    woken.map(drop)
+    woken.ok()
 }

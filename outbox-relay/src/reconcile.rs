@@ -80,8 +80,8 @@ impl Reconciler {
         if !self.relay.gate.is_free() {
             return Ok(0);
         }
-        let (id, stale_ms) = (self.membership.id(), self.relay.config.stale_ms.cast_signed());
-        let time = self.relay.db.read(move |c| Box::pin(find_time_of_eldest(c, id, stale_ms)));
+        let id = self.membership.id();
+        let time = self.relay.db.read(move |c| Box::pin(find_time_of_eldest(c, id)));
         let Some(time) = time.await? else {
             (self.walk, self.findings) = (Walk::default(), Findings::default());
             metrics::drift(&self.findings.counts());

@@ -9,6 +9,7 @@ use schema_orders::hints::{Hints, NotifyScope};
 use schema_orders::outbox;
 use schema_pg::{Db, DbError};
 
+use crate::config::SettingsError;
 use crate::drive::Driver;
 use crate::gate::Gate;
 use crate::in_flight::InFlight;
@@ -23,6 +24,9 @@ pub enum RelayError {
     /// The configuration is wrong.
     #[error(transparent)]
     Inventory(#[from] InventoryUrlError),
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     /// The database refused something it never should.
     #[error("the orders database does not look as it should; run `valerix migrate`")]
     Database(#[from] DbError),
@@ -52,6 +56,7 @@ impl Relay {
         hints: Hints,
         scope: NotifyScope,
     ) -> Result<Self, RelayError> {
+        config.check()?;
         metrics::describe();
         let inventory = Arc::new(Inventory::new(&config)?);
         let gate = Gate::new(&config.gate(), rand::random());

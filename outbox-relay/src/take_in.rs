@@ -114,6 +114,7 @@ pub fn claim_new(relay: i64, order: &mut NewOrder) -> Option<Call> {
         traceparent: order.traceparent.clone(),
         created_at: at,
         last_moved_at: at,
+        claimed_at: at,
     };
     let ClaimDecision::Update { update, call: Some(call) } = on_claim(relay, claimed) else {
         return None;

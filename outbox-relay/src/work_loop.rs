@@ -13,7 +13,7 @@ use relay_core::schedule::{First, Look, Moment, Schedule};
 use schema_orders::hints::{NotifyScope, WORK_CHANNEL};
 use schema_orders::listen::listen_for_ever;
 use schema_orders::outbox;
-use schema_orders::relays;
+use schema_orders::relays::{self, REMOVED_AFTER};
 use schema_orders::sagas::store_moves;
 use schema_pg::failpoint::Site;
 use schema_pg::retention::keep_removing;
@@ -40,7 +40,10 @@ pub async fn serve(
     url: Option<String>,
     stop: CancellationToken,
 ) -> Result<(), RelayError> {
-    let Some(membership) = Membership::join(&relay.db, url, &stop).await? else { return Ok(()) };
+    let Some(membership) = Membership::join(&relay.db, url, relay.config.stale_ms, &stop).await?
+    else {
+        return Ok(());
+    };
     let staff_orders = relay.load_override().await;
     // Outcomes are still stored while the loop has stopped and calls in flight come back.
     let abandon = CancellationToken::new();
@@ -150,7 +153,7 @@ impl Work {
                     continue;
                 }
                 Look::MeasureBacklog => self.measure_backlog().await,
-                Look::RemoveSilent { silent_ms } => self.remove_silent(silent_ms).await,
+                Look::RemoveSilent => self.remove_silent().await,
             };
             if let Err(error) = done {
                 claiming.failed(error);
@@ -196,9 +199,9 @@ impl Work {
         let request = ClaimRequest { relay: self.membership.id(), source, limit, mode };
         let claimed = claim(&self.lanes, &self.relay.in_flight, request).await?;
         tell_stored(&self.relay.hints, &claimed.stored);
-        let (locked, newest) = (claimed.locked, claimed.newest());
+        let found = claimed.found();
         let schedule = &mut self.schedule;
-        self.relay.gate.decide(|gate, now_ms| schedule.claimed(locked, newest, now_ms, gate));
+        self.relay.gate.decide(|gate, now_ms| schedule.claimed(&found, now_ms, gate));
         if claimed.calls.is_empty() {
             return Ok(());
         }
@@ -224,10 +227,10 @@ impl Work {
         let first = self.relay.db.read(|c| Box::pin(outbox::find_first(c))).await;
         let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let first = match first {
-            Ok(first) => {
+            Ok((first, now)) => {
                 SCAN.succeeded();
-                let newest_held = self.relay.in_flight.newest();
-                first.map_or(First::Empty { newest_held }, First::Message)
+                let at_ms = u64::try_from(now.timestamp_millis()).unwrap_or(0);
+                first.map_or(First::Empty { at_ms }, First::Message)
             }
             Err::<_, DbError>(error) => {
                 SCAN.failed(error);
@@ -246,11 +249,11 @@ impl Work {
         Ok(())
     }
 
-    async fn remove_silent(&mut self, silent_ms: i64) -> Result<(), DbError> {
+    async fn remove_silent(&mut self) -> Result<(), DbError> {
         let removed = self
             .relay
             .db
-            .write_one(Site::RemoveSilent, move |c| Box::pin(relays::remove_stale(c, silent_ms)));
+            .write_one(Site::RemoveSilent, |c| Box::pin(relays::remove_silent(c, REMOVED_AFTER)));
         if removed.await? > 0 {
             tracing::info!("silent relays that hold nothing were taken off the list");
         }

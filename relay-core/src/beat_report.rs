@@ -1,24 +1,28 @@
 //! What a relay's heartbeat saw of the other relays and of the work list.
 
-/// What a heartbeat found out.
-#[expect(clippy::struct_excessive_bools, reason = "each is a column of one answer")]
+/// What became of a heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Beat {
+pub struct Renewal {
     /// The member is still on the list. False: it was taken for dead and removed; it joins again.
     pub member: bool,
     /// The server's clock is behind what it was at the last heartbeat.
     pub clock_went_back: bool,
+}
+
+/// What the look after a heartbeat found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beat {
     /// Another member's heartbeat is stale.
     pub others_stale: bool,
     /// A message waits that nobody has claimed, and that is due at once.
     pub fresh_work: bool,
-    /// Somebody holds a saga: only then can one be held without knowing, or by a dead relay.
+    /// Somebody holds a saga, or may: only then can one be held without knowing, or by a dead relay.
     pub any_held: bool,
     /// Milliseconds until the next waiting message is due; negative: overdue.
     pub next_due_ms: Option<i64>,
 }
 
-/// The newest heartbeat's findings, with a number, so that each is acted on once.
+/// The newest look's findings, with a number, so that each is acted on once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BeatReport {
     /// Counts up; 0: none yet.
@@ -27,13 +31,21 @@ pub struct BeatReport {
     pub beat: Option<Beat>,
     /// When, in monotonic milliseconds.
     pub at_ms: u64,
+    /// When the heartbeat was last renewed; `None`: not since joining.
+    pub renewed_at_ms: Option<u64>,
 }
 
 impl BeatReport {
     /// The report after this one.
     #[must_use]
     pub fn followed_by(&self, beat: Beat, at_ms: u64) -> Self {
-        Self { number: self.number + 1, beat: Some(beat), at_ms }
+        Self { number: self.number + 1, beat: Some(beat), at_ms, ..*self }
+    }
+
+    /// The same, with a heartbeat that was just renewed.
+    #[must_use]
+    pub fn renewed(&self, at_ms: u64) -> Self {
+        Self { renewed_at_ms: Some(at_ms), ..*self }
     }
 
     /// Whether there was nothing to do and nothing held.

@@ -33,8 +33,6 @@ pub enum Source {
     },
     /// Sagas whose owner has fallen silent.
     FromDeadRelay {
-        /// Milliseconds of silence.
-        stale_ms: i64,
         /// Sagas that have crashed so many relays: [`INNOCENT`] together, [`SUSPECT`] one by one.
         crashes: RangeInclusive<i16>,
         /// Only above this id.

@@ -49,10 +49,14 @@ impl ScanFloor {
     }
 }
 
-/// The smallest UUIDv7 of a moment `lag_ms` before `newest` was made.
-pub fn before(newest: Uuid, lag_ms: u64) -> Uuid {
-    let made_ms = newest.as_u128() >> 80;
-    Uuid::from_u128(made_ms.saturating_sub(u128::from(lag_ms)) << 80)
+/// The smallest UUIDv7 of a moment, in milliseconds since 1970.
+pub fn first_id_of(ms: u64) -> Uuid {
+    Uuid::from_u128(u128::from(ms) << 80)
+}
+
+/// The moment that an id says it was made, in milliseconds since 1970, by whatever clock made it.
+pub fn made_ms(id: Uuid) -> u64 {
+    (id.as_u128() >> 80) as u64
 }
 
 fn just_below(id: Uuid) -> Uuid {

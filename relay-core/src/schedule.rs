@@ -6,27 +6,22 @@
 //! Polling is the truth. A hint, from this process or over a channel, only makes the next look come sooner; without
 //! any, a busy relay looks again at once and an idle one at its heartbeat.
 
-use uuid::Uuid;
-
 use crate::beat_report::BeatReport;
 use crate::claims::{ClaimMode, INNOCENT, SUSPECT, Source};
 use crate::gate::GateState;
-use crate::scan_floor::{ScanFloor, before};
+use crate::scan_floor::ScanFloor;
 
+mod fresh_scan;
+mod look;
 mod stage;
-use stage::{Idle, Scan, Stage};
+mod sweeps;
 
-/// How far below the newest claimed order the next scan starts: orders are made before they are committed, and not
-/// on one clock.
-const FRESH_LAG_MS: u64 = 250;
-/// The same for looks at the whole list, where it was empty: no order takes that long to be committed.
-const EMPTY_LAG_MS: u64 = 10_000;
-/// The scan from the very beginning takes at most one part in so many of the time.
-const FULL_SCAN_PARTS: u64 = 20;
-/// A full scan happens at least this often while there is work.
-const FULL_SCAN_EVERY_MS: u64 = 1_000;
-/// The least often that a relay looks for sagas it holds and does not know of.
-const SWEEP_EVERY_MS: u64 = 5_000;
+pub use look::{First, Found, Look, Moment, ScheduleConfig};
+
+use fresh_scan::FreshScan;
+use stage::{Idle, Scan, Stage};
+use sweeps::Sweeps;
+
 /// Least time from the beginning of one round to that of the next: more sagas in each claim, at less cost.
 const PACE_MS: u64 = 2;
 /// The first pause of a relay that found nothing; it doubles. Also how long one rests that can take nothing more.
@@ -35,93 +30,19 @@ const PAUSE_MIN_MS: u64 = 2;
 const PAUSE_MAX_MS: u64 = 100;
 /// How long a relay rests when the database did not answer.
 const UNANSWERED_MS: u64 = 100;
-/// A relay that has been silent so many times longer than a stale one is taken off the list, if it holds nothing.
-const REMOVED_AFTER: i64 = 10;
-
-/// How a schedule is set.
-#[derive(Debug, Clone, Copy)]
-pub struct ScheduleConfig {
-    /// Sagas in one claim at most.
-    pub claim_max: u32,
-    /// Silence after which a relay counts as dead, in milliseconds.
-    pub stale_ms: i64,
-}
-
-/// What the schedule is told with every question.
-#[derive(Debug, Clone, Copy)]
-pub struct Moment {
-    /// Monotonic milliseconds.
-    pub now_ms: u64,
-    /// Sagas that the relay can take up now, [`ScheduleConfig::claim_max`] at most.
-    pub free: u32,
-    /// What the newest heartbeat saw.
-    pub report: BeatReport,
-}
-
-/// One thing to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Look {
-    /// Claim sagas and drive what that brought. Answered by [`Schedule::claimed`].
-    Claim {
-        /// Where from.
-        source: Source,
-        /// How many at most; at least 1.
-        limit: u32,
-        /// What is done with them.
-        mode: ClaimMode,
-        /// The saga has crashed relays: nothing else happens until it was driven.
-        is_awaited: bool,
-    },
-    /// Find the first message of the work list. Answered by [`Schedule::first_found`].
-    FindFirst,
-    /// Count what waits, because the breaker has closed. Answered by [`Schedule::backlog_measured`].
-    MeasureBacklog,
-    /// Take relays off the list that have been silent for so long and hold nothing. Answered by
-    /// [`Schedule::silent_removed`].
-    RemoveSilent {
-        /// Milliseconds of silence.
-        silent_ms: i64,
-    },
-    /// Nothing until then. To be asked again then, and, where it says so, at a hint or a heartbeat.
-    Rest {
-        /// In monotonic milliseconds; `None`: only a hint or a heartbeat ends it.
-        until_ms: Option<u64>,
-        /// Whether a hint or a heartbeat may end it earlier.
-        is_wakeable: bool,
-    },
-}
-
-/// What came of [`Look::FindFirst`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum First {
-    /// The list begins with this message.
-    Message(Uuid),
-    /// It is empty. The newest order that this relay has ever held; nil: none.
-    Empty {
-        /// See above.
-        newest_held: Uuid,
-    },
-    /// The query was cut off.
-    Unknown,
-}
+/// How long the count of the backlog waits after one that did not answer.
+const MEASURE_AGAIN_MS: u64 = 500;
 
 /// The loop's own state.
 #[derive(Debug)]
 pub struct Schedule {
     config: ScheduleConfig,
     stage: Stage,
-    scan_floor: ScanFloor,
-    /// Scans for new orders begin here, but for those from the beginning.
-    fresh_floor: Uuid,
-    full_scan_at_ms: u64,
-    sweep_at_ms: u64,
-    /// Number of the report that was acted on.
-    report_handled: u64,
-    /// A commit got no answer: sagas may be held that the relay does not know of.
-    is_unsure: bool,
+    fresh: FreshScan,
+    sweeps: Sweeps,
     is_hinted: bool,
-    /// The breaker has closed, and what waits has not been counted since.
-    has_reopened: bool,
+    /// The breaker has closed, and what waits has not been counted since. When to count.
+    measure_at_ms: Option<u64>,
     pause_ms: u64,
     round: Round,
 }
@@ -141,14 +62,10 @@ impl Schedule {
         Self {
             config,
             stage: Stage::Begin,
-            scan_floor: ScanFloor::default(),
-            fresh_floor: Uuid::nil(),
-            full_scan_at_ms: now_ms,
-            sweep_at_ms: now_ms,
-            report_handled: 0,
-            is_unsure: false,
+            fresh: FreshScan::new(now_ms),
+            sweeps: Sweeps::new(now_ms),
             is_hinted: false,
-            has_reopened: false,
+            measure_at_ms: None,
             pause_ms: PAUSE_MIN_MS,
             round: Round { began_at_ms: now_ms, has_found: false, places: 0 },
         }
@@ -161,12 +78,12 @@ impl Schedule {
 
     /// A commit elsewhere got no answer: sagas may be held that the relay does not know of.
     pub fn doubt(&mut self) {
-        self.is_unsure = true;
+        self.sweeps.is_needed = true;
     }
 
     /// Where frequent scans begin, for the heartbeat.
     pub fn scan_floor(&self) -> ScanFloor {
-        self.scan_floor
+        self.fresh.scan_floor
     }
 
     /// What to do now. Unless it is [`Look::Rest`], its outcome is told before the next question.
@@ -179,24 +96,29 @@ impl Schedule {
                     return self
                         .sweep(Source::UnacknowledgedClaims { floor }, self.config.claim_max);
                 }
+                Stage::FromDeadRelay { .. } | Stage::Suspects { .. } if !self.is_fresh(moment) => {
+                    // To the others it is dead itself: it judges nobody, least of all itself.
+                    self.sweeps.put_off(now_ms);
+                    self.stage = Stage::Admission;
+                }
                 Stage::FromDeadRelay { floor } => {
-                    let stale_ms = self.config.stale_ms;
-                    let source = Source::FromDeadRelay { stale_ms, crashes: INNOCENT, floor };
+                    let source = Source::FromDeadRelay { crashes: INNOCENT, floor };
                     return self.sweep(source, self.config.claim_max);
                 }
                 Stage::Suspects { floor } => {
                     // A saga that has crashed two relays is driven alone and awaited: if it does so again, it
                     // takes nobody with it.
-                    let stale_ms = self.config.stale_ms;
-                    let source = Source::FromDeadRelay { stale_ms, crashes: SUSPECT, floor };
+                    let source = Source::FromDeadRelay { crashes: SUSPECT, floor };
                     return self.sweep(source, 1);
                 }
                 Stage::RemoveSilent => {
-                    return Look::RemoveSilent { silent_ms: self.config.stale_ms * REMOVED_AFTER };
+                    return Look::RemoveSilent;
                 }
                 Stage::Admission => {
-                    self.has_reopened |= gate.reopened(now_ms);
-                    if self.has_reopened {
+                    if gate.reopened(now_ms) {
+                        self.measure_at_ms = Some(now_ms);
+                    }
+                    if self.measure_at_ms.is_some_and(|at_ms| at_ms <= now_ms) {
                         return Look::MeasureBacklog;
                     }
                     self.admit(moment, gate);
@@ -238,22 +160,16 @@ impl Schedule {
         }
     }
 
-    /// A claim has committed: so many messages were locked, and `newest` is the greatest id among the sagas that
-    /// changed.
-    pub fn claimed(
-        &mut self,
-        locked: u32,
-        newest: Option<Uuid>,
-        now_ms: u64,
-        gate: &mut GateState,
-    ) {
+    /// A claim has committed.
+    pub fn claimed(&mut self, found: &Found, now_ms: u64, gate: &mut GateState) {
+        let locked = found.locked;
         self.stage = match self.stage {
             Stage::Unacknowledged { floor } => Stage::FromDeadRelay { floor },
             Stage::FromDeadRelay { .. } if locked >= self.config.claim_max => self.stage,
             Stage::FromDeadRelay { floor } => Stage::Suspects { floor },
             Stage::Suspects { .. } => {
                 if locked > 0 {
-                    self.sweep_at_ms = now_ms;
+                    self.sweeps.at_ms = now_ms;
                 }
                 Stage::RemoveSilent
             }
@@ -267,10 +183,8 @@ impl Schedule {
                 Stage::Fresh(Scan::Floor)
             }
             Stage::NewProbes(_) | Stage::Fresh(_) | Stage::Defer(_) => {
+                self.fresh.found(found, self.round.places, self.is_first_known());
                 self.take(locked);
-                if let Some(newest) = newest {
-                    self.fresh_floor = self.fresh_floor.max(before(newest, FRESH_LAG_MS));
-                }
                 return self.after_fresh(now_ms);
             }
             Stage::Begin
@@ -284,14 +198,7 @@ impl Schedule {
 
     /// The list was scanned from its beginning, which took so long, up to now.
     pub fn first_found(&mut self, first: First, took_ms: u64, now_ms: u64) {
-        match first {
-            First::Message(id) => self.scan_floor.measured(Some(id), Uuid::nil(), took_ms),
-            First::Empty { newest_held } => {
-                self.scan_floor.measured(None, before(newest_held, EMPTY_LAG_MS), took_ms);
-            }
-            First::Unknown => self.scan_floor.measuring_failed(),
-        }
-        self.full_scan_at_ms = now_ms + (took_ms * FULL_SCAN_PARTS).max(FULL_SCAN_EVERY_MS);
+        self.fresh.first_found(first, took_ms, now_ms);
         self.stage = match self.stage {
             Stage::NewProbes(_) => Stage::NewProbes(Scan::First),
             Stage::Defer(_) => Stage::Defer(Scan::First),
@@ -312,37 +219,57 @@ impl Schedule {
 
     /// So many sagas wait: they are woken at the drain's pace.
     pub fn backlog_measured(&mut self, waiting: u64, now_ms: u64, gate: &mut GateState) {
-        self.has_reopened = false;
+        self.measure_at_ms = None;
         gate.start_drain(waiting, now_ms);
     }
 
     /// Silent relays are off the list.
     pub fn silent_removed(&mut self) {
+        self.sweeps.ended();
         self.stage = Stage::Admission;
     }
 
     /// A look got no answer. Its commit may have gone through: sagas may be held that the relay does not know of.
+    /// What only looks for what others left never keeps a relay from its work: it is done later.
     pub fn unanswered(&mut self, now_ms: u64) {
-        self.is_unsure = true;
-        self.stage = Stage::Pace { until_ms: now_ms + UNANSWERED_MS };
+        self.sweeps.is_needed = true;
+        self.stage = match self.stage {
+            Stage::Unacknowledged { .. }
+            | Stage::FromDeadRelay { .. }
+            | Stage::Suspects { .. }
+            | Stage::RemoveSilent => {
+                self.sweeps.put_off(now_ms);
+                Stage::Admission
+            }
+            Stage::Admission => {
+                self.measure_at_ms = Some(now_ms + MEASURE_AGAIN_MS);
+                Stage::Admission
+            }
+            Stage::Begin
+            | Stage::Untried
+            | Stage::NewProbes(_)
+            | Stage::Due
+            | Stage::DueAsked { .. }
+            | Stage::Fresh(_)
+            | Stage::Defer(_)
+            | Stage::Pace { .. }
+            | Stage::Idle(_) => Stage::Pace { until_ms: now_ms + UNANSWERED_MS },
+        };
     }
 
     fn begin(&mut self, moment: &Moment) {
         let Moment { now_ms, report, .. } = *moment;
         self.round = Round { began_at_ms: now_ms, has_found: false, places: 0 };
-        let is_news = std::mem::replace(&mut self.report_handled, report.number) != report.number;
-        let others_stale = is_news && report.beat.is_some_and(|beat| beat.others_stale);
-        // With a reason to look, everywhere; without one, where there may be something.
-        let has_reason = std::mem::take(&mut self.is_unsure) || others_stale;
-        self.stage = Stage::Admission;
-        if !has_reason && now_ms < self.sweep_at_ms {
-            return;
-        }
-        self.sweep_at_ms = now_ms + SWEEP_EVERY_MS;
-        if has_reason || report.may_hold() {
-            let floor = if has_reason { Uuid::nil() } else { self.scan_floor.floor() };
-            self.stage = Stage::Unacknowledged { floor };
-        }
+        self.stage = match self.sweeps.begin(&report, self.fresh.scan_floor, now_ms) {
+            Some(floor) => Stage::Unacknowledged { floor },
+            None => Stage::Admission,
+        };
+    }
+
+    /// Whether its own heartbeat is young enough for the others.
+    fn is_fresh(&self, moment: &Moment) -> bool {
+        let renewed_at_ms = moment.report.renewed_at_ms.unwrap_or(moment.now_ms);
+        moment.now_ms.saturating_sub(renewed_at_ms) <= self.config.stale_ms
     }
 
     fn sweep(&self, source: Source, limit: u32) -> Look {
@@ -376,16 +303,28 @@ impl Schedule {
 
     /// New orders; before that, where a scan from the beginning is due, where it is.
     fn scan(&self, scan: Scan, now_ms: u64, mode: ClaimMode) -> Look {
-        let floor = match scan {
-            Scan::Floor if now_ms >= self.full_scan_at_ms => return Look::FindFirst,
-            Scan::Floor => self.fresh_floor,
-            Scan::First => self.scan_floor.below_first(),
+        let Some(floor) = self.fresh.next(scan == Scan::First, now_ms) else {
+            return Look::FindFirst;
         };
-        Look::Claim {
-            source: Source::Fresh { floor },
-            limit: self.round.places,
-            mode,
-            is_awaited: false,
+        let limit = self.round.places;
+        Look::Claim { source: Source::Fresh { floor }, limit, mode, is_awaited: false }
+    }
+
+    /// Whether the scan under way began where the list begins, which was just found.
+    fn is_first_known(&self) -> bool {
+        match self.stage {
+            Stage::NewProbes(scan) | Stage::Fresh(scan) | Stage::Defer(scan) => scan == Scan::First,
+            Stage::Begin
+            | Stage::Unacknowledged { .. }
+            | Stage::FromDeadRelay { .. }
+            | Stage::Suspects { .. }
+            | Stage::RemoveSilent
+            | Stage::Admission
+            | Stage::Untried
+            | Stage::Due
+            | Stage::DueAsked { .. }
+            | Stage::Pace { .. }
+            | Stage::Idle(_) => false,
         }
     }
 
@@ -417,7 +356,7 @@ impl Schedule {
             return None;
         }
         if idle.report != Some(report.number) {
-            let known = idle.report.unwrap_or(self.report_handled);
+            let known = idle.report.unwrap_or(self.sweeps.report_handled);
             if report.number != known && report.has_work() {
                 return None;
             }
@@ -435,10 +374,10 @@ impl Schedule {
     /// The next moment at which there will be something to do, as far as the report knows.
     fn expected_at_ms(&self, report: &BeatReport, now_ms: u64) -> Option<u64> {
         let due = report.next_due_at_ms().filter(|due_ms| *due_ms > now_ms);
-        let sweep = report.may_hold().then_some(self.sweep_at_ms);
+        let sweep = self.sweeps.due_ms(report);
         // The heartbeat does not look at all of the list then.
-        let scan = self.scan_floor.is_expensive().then_some(self.full_scan_at_ms);
-        due.into_iter().chain(sweep).chain(scan).min()
+        let scan = self.fresh.scan_floor.is_expensive().then_some(self.fresh.full_scan_at_ms);
+        due.into_iter().chain(sweep).chain(scan).chain(self.measure_at_ms).min()
     }
 }
 

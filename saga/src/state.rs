@@ -90,6 +90,11 @@ pub enum QueueReason {
     Throttled,
 }
 
+impl QueueReason {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::BreakerOpen, Self::Backoff, Self::Throttled];
+}
+
 /// What a release is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -108,6 +113,18 @@ pub enum ReleaseCause {
     ResolvedByStaff,
 }
 
+impl ReleaseCause {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::CustomerCancel,
+        Self::StaffCancel,
+        Self::DeadlinePassed,
+        Self::InsufficientStock,
+        Self::UnknownItem,
+        Self::ResolvedByStaff,
+    ];
+}
+
 /// A definitive no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -124,6 +141,17 @@ pub enum FailReason {
     ResolvedByStaff,
 }
 
+impl FailReason {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::InsufficientStock,
+        Self::UnknownItem,
+        Self::DeadlinePassed,
+        Self::ReleasedElsewhere,
+        Self::ResolvedByStaff,
+    ];
+}
+
 /// Why a person is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -134,6 +162,12 @@ pub enum ParkReason {
     PoisonMessage,
     /// The release was tried too often without an acknowledgement.
     ReleaseKeepsFailing,
+}
+
+impl ParkReason {
+    /// All of them.
+    pub const ALL: [Self; 3] =
+        [Self::ContractError, Self::PoisonMessage, Self::ReleaseKeepsFailing];
 }
 
 impl State {

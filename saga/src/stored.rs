@@ -48,6 +48,8 @@ pub struct ClaimedSaga {
     pub created_at: DateTime<Utc>,
     /// When the saga last moved.
     pub last_moved_at: DateTime<Utc>,
+    /// When it was locked, by the database's clock.
+    pub claimed_at: DateTime<Utc>,
 }
 
 /// What changes of one saga, decided by [`transition`](crate::transition()) and not stored yet.

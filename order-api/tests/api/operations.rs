@@ -33,7 +33,7 @@ async fn register(world: &World, name: &'static str, url: String) {
     let joined: Result<i64, DbError> = world
         .database
         .db
-        .read(move |c| Box::pin(async move { join(c, name, Some(&url)).await }))
+        .read(move |c| Box::pin(async move { join(c, name, Some(&url), 1_200).await }))
         .await;
     joined.unwrap();
 }

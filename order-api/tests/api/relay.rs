@@ -38,7 +38,7 @@ impl Relay {
     pub(crate) async fn elsewhere(world: &World) -> Relay {
         let db = world.database.db.clone();
         let joined: Result<i64, DbError> =
-            db.read(|connection| Box::pin(join(connection, "test", None))).await;
+            db.read(|connection| Box::pin(join(connection, "test", None, 1_200))).await;
         Relay { db, hints: None, id: joined.unwrap() }
     }
 

@@ -43,7 +43,8 @@ async fn orders_that_wait_together_travel_together() {
         world.until_state(order, "confirmed").await;
     }
     assert_eq!(world.stub.seen().len(), 300, "one call each");
-    assert!(world.stub.batches()[0] >= 100, "{:?}", world.stub.batches());
+    let batches = world.stub.batches();
+    assert!(batches.len() < 10 && batches.iter().any(|calls| *calls >= 100), "{batches:?}");
     world.assert_clean().await;
 }
 

@@ -1,13 +1,7 @@
 use super::*;
 
-const QUIET: Beat = Beat {
-    member: true,
-    clock_went_back: false,
-    others_stale: false,
-    fresh_work: false,
-    any_held: false,
-    next_due_ms: None,
-};
+const QUIET: Beat =
+    Beat { others_stale: false, fresh_work: false, any_held: false, next_due_ms: None };
 
 fn report(beat: Beat) -> BeatReport {
     BeatReport::default().followed_by(beat, 1_000)

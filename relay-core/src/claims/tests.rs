@@ -21,6 +21,7 @@ fn locked(order: u128, state: State) -> ClaimedSaga {
         traceparent: None,
         created_at: at,
         last_moved_at: at,
+        claimed_at: at,
     }
 }
 

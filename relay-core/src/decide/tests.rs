@@ -13,6 +13,7 @@ fn claimed() -> Call {
         traceparent: None,
         created_at: at,
         last_moved_at: at,
+        claimed_at: at,
     };
     let ClaimDecision::Update { call: Some(call), .. } = on_claim(7, claimed) else {
         panic!("a new saga is called for");

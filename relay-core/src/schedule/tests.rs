@@ -2,6 +2,7 @@ use super::*;
 use crate::beat_report::Beat;
 use crate::breaker::{BreakerConfig, Outcome};
 use crate::gate::GateConfig;
+use uuid::Uuid;
 
 const CONFIG: ScheduleConfig = ScheduleConfig { claim_max: 8, stale_ms: 1_200 };
 const NO_FLOOR: Uuid = Uuid::nil();
@@ -42,7 +43,11 @@ impl Relay {
     }
 
     fn claimed(&mut self, locked: u32) {
-        self.schedule.claimed(locked, None, self.moment.now_ms, &mut self.gate);
+        self.found(&Found { locked, ..Found::default() });
+    }
+
+    fn found(&mut self, found: &Found) {
+        self.schedule.claimed(found, self.moment.now_ms, &mut self.gate);
     }
 
     fn hear(&mut self, beat: Beat) {
@@ -62,7 +67,7 @@ impl Relay {
                 Look::MeasureBacklog => {
                     self.schedule.backlog_measured(0, self.moment.now_ms, &mut self.gate);
                 }
-                Look::RemoveSilent { .. } => self.schedule.silent_removed(),
+                Look::RemoveSilent => self.schedule.silent_removed(),
                 rest @ Look::Rest { .. } => return (rest, sources),
             }
         }
@@ -70,7 +75,7 @@ impl Relay {
 
     fn first_found(&mut self, took_ms: u64) {
         self.moment.now_ms += took_ms;
-        let first = First::Empty { newest_held: id(60_000) };
+        let first = First::Empty { at_ms: 60_000 };
         self.schedule.first_found(first, took_ms, self.moment.now_ms);
     }
 
@@ -93,19 +98,16 @@ impl Relay {
 }
 
 fn beat() -> Beat {
-    Beat {
-        member: true,
-        clock_went_back: false,
-        others_stale: false,
-        fresh_work: false,
-        any_held: false,
-        next_due_ms: None,
-    }
+    Beat { others_stale: false, fresh_work: false, any_held: false, next_due_ms: None }
 }
 
 /// A UUIDv7 of this moment.
 fn id(made_ms: u128) -> Uuid {
     Uuid::from_u128(made_ms << 80)
+}
+
+fn is_sweep(look: &Look) -> bool {
+    matches!(look, Look::Claim { source: Source::UnacknowledgedClaims { .. }, .. })
 }
 
 fn claim(source: Source, limit: u32) -> Look {
@@ -115,7 +117,7 @@ fn claim(source: Source, limit: u32) -> Look {
 #[test]
 fn a_new_relay_takes_over_before_it_looks_for_new_work() {
     let mut relay = Relay::joined();
-    let from_dead = |crashes| Source::FromDeadRelay { stale_ms: 1_200, crashes, floor: NO_FLOOR };
+    let from_dead = |crashes| Source::FromDeadRelay { crashes, floor: NO_FLOOR };
     assert_eq!(relay.next(), claim(Source::UnacknowledgedClaims { floor: NO_FLOOR }, 8));
     relay.claimed(3);
     assert_eq!(relay.next(), claim(from_dead(INNOCENT), 8));
@@ -130,7 +132,7 @@ fn a_new_relay_takes_over_before_it_looks_for_new_work() {
     };
     assert_eq!(relay.next(), suspect);
     relay.claimed(0);
-    assert_eq!(relay.next(), Look::RemoveSilent { silent_ms: 12_000 });
+    assert_eq!(relay.next(), Look::RemoveSilent);
     relay.schedule.silent_removed();
     assert_eq!(relay.next(), claim(Source::Due, 4), "half of the places are for the backlog");
     relay.claimed(2);
@@ -160,7 +162,8 @@ fn who_finds_work_looks_again_at_once_but_not_faster_than_its_pace() {
     relay.schedule.hint();
     assert_eq!(relay.next(), claim(Source::Fresh { floor: NO_FLOOR }, 8));
     let now_ms = relay.moment.now_ms;
-    relay.schedule.claimed(5, Some(id(70_000)), now_ms, &mut relay.gate);
+    let newest = id(70_000);
+    relay.found(&Found { locked: 5, ids: Some((newest, newest)), at_ms: 80_000 });
     relay.schedule.hint();
     let pace = Look::Rest { until_ms: Some(now_ms + PACE_MS), is_wakeable: false };
     assert_eq!(relay.next(), pace, "a hint does not hurry it");
@@ -259,7 +262,7 @@ fn probes_ask_for_what_was_not_tried_then_for_new_orders_then_for_the_backlog() 
 }
 
 #[test]
-fn a_backlog_that_could_not_be_counted_is_counted_later() {
+fn a_backlog_that_could_not_be_counted_is_counted_later_and_keeps_nobody_from_work() {
     let mut relay = Relay::at_rest();
     relay.fail();
     relay.schedule.hint();
@@ -268,16 +271,127 @@ fn a_backlog_that_could_not_be_counted_is_counted_later() {
     relay.schedule.hint();
     assert_eq!(relay.next(), Look::MeasureBacklog);
     relay.schedule.unanswered(relay.moment.now_ms);
-    relay.moment.now_ms += UNANSWERED_MS;
-    for _ in 0..3 {
-        assert!(matches!(relay.next(), Look::Claim { .. }), "first what may be held unknown");
-        relay.claimed(0);
+    assert!(matches!(relay.next(), Look::Claim { source: Source::Fresh { .. }, .. }));
+    relay.claimed(0);
+    relay.moment.now_ms += MEASURE_AGAIN_MS;
+    loop {
+        match relay.next() {
+            Look::MeasureBacklog => break,
+            Look::RemoveSilent => relay.schedule.silent_removed(),
+            Look::FindFirst => relay.first_found(0),
+            Look::Claim { .. } | Look::Rest { .. } => relay.claimed(0),
+        }
     }
-    relay.next();
-    relay.schedule.silent_removed();
-    assert_eq!(relay.next(), Look::MeasureBacklog);
     relay.schedule.backlog_measured(40, relay.moment.now_ms, &mut relay.gate);
     assert!(relay.gate.snapshot(relay.moment.now_ms).draining);
+}
+
+#[test]
+fn a_sweep_that_fails_is_made_again_later_and_keeps_nobody_from_work() {
+    let mut relay = Relay::at_rest();
+    relay.schedule.doubt();
+    let mut pauses = Vec::new();
+    for _ in 0..6 {
+        relay.schedule.hint();
+        assert!(is_sweep(&relay.next()));
+        let failed_ms = relay.moment.now_ms;
+        relay.schedule.unanswered(failed_ms);
+        if relay.next() == Look::FindFirst {
+            relay.first_found(0);
+        }
+        assert!(matches!(relay.next(), Look::Claim { source: Source::Fresh { .. }, .. }));
+        relay.claimed(1);
+        loop {
+            match relay.next() {
+                Look::Rest { until_ms, .. } => relay.moment.now_ms = until_ms.expect("a time"),
+                look if is_sweep(&look) => break,
+                Look::FindFirst => relay.first_found(0),
+                Look::Claim { .. } | Look::MeasureBacklog | Look::RemoveSilent => relay.claimed(0),
+            }
+        }
+        pauses.push(relay.moment.now_ms - failed_ms);
+    }
+    assert_eq!(pauses, [500, 1_000, 2_000, 4_000, 5_000, 5_000]);
+}
+
+#[test]
+fn who_is_dead_to_the_others_takes_nothing_over() {
+    let mut relay = Relay::at_rest();
+    relay.moment.report = relay.moment.report.renewed(relay.moment.now_ms);
+    relay.moment.now_ms += 1_201;
+    relay.schedule.doubt();
+    relay.schedule.hint();
+    let (_, sources) = relay.run_dry();
+    let of_the_dead = |sources: &[Source]| {
+        sources.iter().any(|source| matches!(source, Source::FromDeadRelay { .. }))
+    };
+    assert!(!of_the_dead(&sources));
+    relay.moment.report = relay.moment.report.renewed(relay.moment.now_ms);
+    relay.moment.now_ms += 1_000;
+    relay.schedule.hint();
+    let (_, sources) = relay.run_dry();
+    assert!(of_the_dead(&sources), "what it could not judge is looked at again");
+}
+
+#[test]
+fn a_clock_that_is_ahead_does_not_lift_the_floor_above_the_databases_time() {
+    let mut relay = Relay::at_rest();
+    let ahead = id(1_000_000 + 3_600_000);
+    relay.schedule.hint();
+    relay.next();
+    relay.found(&Found { locked: 1, ids: Some((ahead, ahead)), at_ms: 1_000_000 });
+    relay.moment.now_ms += PACE_MS;
+    assert_eq!(relay.next(), claim(Source::Fresh { floor: id(999_750) }, 8));
+}
+
+#[test]
+fn the_floor_is_as_far_below_as_orders_come_apart_and_comes_nearer_again() {
+    let mut relay = Relay::at_rest();
+    let mut lags = Vec::new();
+    for (least, scans) in [(id(999_600), 1), (id(1_000_000), 12)] {
+        for _ in 0..scans {
+            relay.moment.now_ms += 1_000;
+            relay.schedule.hint();
+            while relay.next() != Look::FindFirst {
+                relay.claimed(0);
+            }
+            relay.first_found(0);
+            relay.next();
+            relay.found(&Found { locked: 2, ids: Some((least, id(1_000_000))), at_ms: 1_000_000 });
+            relay.moment.now_ms += PACE_MS;
+            let Look::Claim { source: Source::Fresh { floor }, .. } = relay.next() else {
+                panic!("it found something, so it looks again");
+            };
+            lags.push(1_000_000 - crate::scan_floor::made_ms(floor));
+        }
+    }
+    assert_eq!(lags[..3], [650, 569, 498]);
+    assert_eq!(lags.last(), Some(&250));
+}
+
+#[test]
+fn a_scan_from_the_beginning_that_fills_its_places_is_repeated_at_once() {
+    let mut relay = Relay::joined();
+    relay.hear(beat());
+    while relay.next() != Look::FindFirst {
+        if relay.next() == Look::RemoveSilent {
+            relay.schedule.silent_removed();
+        } else {
+            relay.claimed(0);
+        }
+    }
+    relay.schedule.first_found(First::Message(id(5_000)), 0, 0);
+    let ids = Some((id(5_000), id(9_000)));
+    let below_first = Uuid::from_u128(id(5_000).as_u128() - 1);
+    for _ in 0..3 {
+        assert_eq!(relay.next(), claim(Source::Fresh { floor: below_first }, 8));
+        relay.found(&Found { locked: 8, ids, at_ms: 9_000 });
+        relay.moment.now_ms += PACE_MS;
+    }
+    relay.next();
+    relay.found(&Found { locked: 7, ids, at_ms: 9_000 });
+    relay.moment.now_ms += PACE_MS;
+    assert_eq!(relay.next(), claim(Source::Fresh { floor: id(4_750) }, 8));
 }
 
 #[test]
@@ -308,7 +422,7 @@ fn a_slow_scan_from_the_beginning_is_rationed_and_sweeps_begin_where_it_ended() 
     assert!(relay.schedule.scan_floor().is_expensive());
     relay.fall_idle();
     let rest = relay.next();
-    let next_scan_ms = 200 + 200 * FULL_SCAN_PARTS;
+    let next_scan_ms = 200 + 200 * fresh_scan::FULL_SCAN_PARTS;
     assert_eq!(rest, Look::Rest { until_ms: Some(next_scan_ms), is_wakeable: true });
     relay.moment.now_ms = next_scan_ms - 1;
     relay.schedule.hint();
@@ -319,7 +433,7 @@ fn a_slow_scan_from_the_beginning_is_rationed_and_sweeps_begin_where_it_ended() 
     assert_eq!(relay.next(), Look::FindFirst);
     relay.first_found(200);
     relay.hear(Beat { any_held: true, ..beat() });
-    relay.moment.now_ms += SWEEP_EVERY_MS;
+    relay.moment.now_ms += sweeps::EVERY_MS;
     let (_, sources) = relay.run_dry();
     assert!(sources.contains(&Source::UnacknowledgedClaims { floor: id(50_000) }));
 }

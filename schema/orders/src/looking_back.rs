@@ -94,7 +94,6 @@ pub async fn find_orders_again(
 pub async fn find_time_of_eldest(
     connection: &mut PgConnection,
     relay: i64,
-    stale_ms: i64,
 ) -> sqlx::Result<Option<DateTime<Utc>>> {
     sqlx::query_scalar!(
         r#"
@@ -102,11 +101,10 @@ pub async fn find_time_of_eldest(
         where not exists (
             select
             from relays
-            where id < $1 and heartbeat_at >= now() - $2 * interval '1 millisecond'
+            where id < $1 and abs(extract(epoch from heartbeat_at - now())) * 1000 <= stale_ms
         )
         "#,
         relay,
-        stale_ms as f64,
     )
     .fetch_optional(connection)
     .await

@@ -11,6 +11,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::sagas::columns::known_reasons_and_causes;
 use crate::sagas::{SagaColumns, UnknownState};
 
 struct Row {
@@ -32,6 +33,7 @@ struct Row {
     deadline_at: DateTime<Utc>,
     time_left_ms: i64,
     last_moved_at: DateTime<Utc>,
+    claimed_at: DateTime<Utc>,
 }
 
 impl TryFrom<Row> for ClaimedSaga {
@@ -63,6 +65,7 @@ impl TryFrom<Row> for ClaimedSaga {
             traceparent: row.traceparent,
             created_at: row.created_at,
             last_moved_at: row.last_moved_at,
+            claimed_at: row.claimed_at,
         })
     }
 }
@@ -70,6 +73,11 @@ impl TryFrom<Row> for ClaimedSaga {
 /// A saga in another state belongs to a newer relay and is left alone.
 fn known_states() -> [&'static str; StateName::ALL.len()] {
     StateName::ALL.map(StateName::as_str)
+}
+
+/// One with another reason or cause does, too. Such sagas are left out before the limit counts.
+fn known_words() -> Vec<String> {
+    known_reasons_and_causes().collect()
 }
 
 /// Sagas that nobody knows how to read are skipped; their rows stay as they are.
@@ -93,11 +101,14 @@ pub async fn lock_fresh(
             orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
             reservation_id, version, epoch, deadline_at,
             greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!",
-            updated_at as last_moved_at
+            updated_at as last_moved_at, now() as "claimed_at!"
         from outbox
         join sagas on sagas.order_id = outbox.order_id
         join orders on orders.id = outbox.order_id
-        where outbox.order_id > $1 and owner is null and run_at is null and state = any($3)
+        where outbox.order_id > $1 and owner is null and run_at is null
+            and state = any($3)
+            and (reason is null or reason = any($4))
+            and (cause is null or cause = any($4))
         order by outbox.order_id
         limit $2
         for no key update of outbox, sagas skip locked
@@ -105,6 +116,7 @@ pub async fn lock_fresh(
         floor,
         limit,
         &known_states() as _,
+        &known_words(),
     )
     .fetch_all(connection)
     .await?;
@@ -120,17 +132,21 @@ pub async fn lock_due(connection: &mut PgConnection, limit: i64) -> sqlx::Result
             orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
             reservation_id, version, epoch, deadline_at,
             greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!",
-            updated_at as last_moved_at
+            updated_at as last_moved_at, now() as "claimed_at!"
         from outbox
         join sagas on sagas.order_id = outbox.order_id
         join orders on orders.id = outbox.order_id
-        where run_at <= now() and owner is null and state = any($2)
+        where run_at <= now() and owner is null
+            and state = any($2)
+            and (reason is null or reason = any($3))
+            and (cause is null or cause = any($3))
         order by run_at
         limit $1
         for no key update of outbox, sagas skip locked
         "#,
         limit,
         &known_states() as _,
+        &known_words(),
     )
     .fetch_all(connection)
     .await?;
@@ -155,7 +171,7 @@ pub async fn lock_untried(
             orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
             reservation_id, version, epoch, deadline_at,
             greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!",
-            updated_at as last_moved_at
+            updated_at as last_moved_at, now() as "claimed_at!"
         from outbox
         join sagas on sagas.order_id = outbox.order_id
         join orders on orders.id = outbox.order_id
@@ -176,13 +192,16 @@ pub async fn lock_untried(
             and owner is null
             and (run_at <= now() or (state = 'queued' and reason = 'breaker_open'))
             and state = any($3)
+            and (reason is null or reason = any($5))
+            and (cause is null or cause = any($5))
             and attempt = 0
             and not exists (
                 select
                 from jsonb_array_elements(lines) as line
                 where line->>'item_id' = any($1)
             )
-        order by run_at
+        -- an expression, so that nobody walks the whole list for the sake of its order
+        order by run_at + interval '0'
         limit $2
         for no key update of outbox, sagas skip locked
         "#,
@@ -190,18 +209,22 @@ pub async fn lock_untried(
         limit,
         &known_states() as _,
         PROBE_CANDIDATES,
+        &known_words(),
     )
     .fetch_all(connection)
     .await?;
     Ok(known(rows))
 }
 
-/// Locks up to `limit` messages whose owner's heartbeat is older than `stale_ms`, or from the future, or who
-/// has gone.
-/// `crashes_min..=crashes_max` tells suspects, which are driven one at a time, from the innocent. Only above `floor`.
+/// Locks up to `limit` messages whose owner has been silent for longer than it may, or whose heartbeat is from the
+/// future, or who has gone. Never those of `relay`, who asks, and never those `in_flight`, which it drives.
+/// `crashes` tells suspects, which are driven one at a time, from the innocent. Only above `floor`.
+///
+/// The owner's heartbeat is looked up for each row, so that it is looked up again where the row has changed since the
+/// statement began: another relay may have taken it over in between, and is alive.
 pub async fn lock_orphaned(
     connection: &mut PgConnection,
-    stale_ms: i64,
+    (relay, in_flight): (i64, &[Uuid]),
     crashes: std::ops::RangeInclusive<i16>,
     floor: Uuid,
     limit: i64,
@@ -213,31 +236,35 @@ pub async fn lock_orphaned(
             orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
             reservation_id, version, epoch, deadline_at,
             greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!",
-            updated_at as last_moved_at
+            updated_at as last_moved_at, now() as "claimed_at!"
         from outbox
         join sagas on sagas.order_id = outbox.order_id
         join orders on orders.id = outbox.order_id
         where outbox.order_id > $6
-            and owner is not null
-            and not exists (
-                select
+            and run_at is null
+            and owner <> $1
+            and outbox.order_id <> all($2)
+            and not coalesce((
+                select abs(extract(epoch from heartbeat_at - now())) * 1000 <= stale_ms
                 from relays
                 where relays.id = outbox.owner
-                    and heartbeat_at between now() - $1 * interval '1 millisecond'
-                        and now() + $1 * interval '1 millisecond'
-            )
-            and crashes between $2 and $3
-            and state = any($5)
+            ), false)
+            and crashes between $3 and $4
+            and state = any($7)
+            and (reason is null or reason = any($8))
+            and (cause is null or cause = any($8))
         order by outbox.order_id
-        limit $4
+        limit $5
         for no key update of outbox, sagas skip locked
         "#,
-        stale_ms as f64,
+        relay,
+        in_flight,
         *crashes.start(),
         *crashes.end(),
         limit,
-        &known_states() as _,
         floor,
+        &known_states() as _,
+        &known_words(),
     )
     .fetch_all(connection)
     .await?;
@@ -260,14 +287,17 @@ pub async fn lock_lost(
             orders.created_at, state, step, attempt, crashes, in_doubt, reason, cause,
             reservation_id, version, epoch, deadline_at,
             greatest(0, extract(epoch from deadline_at - now()) * 1000)::bigint as "time_left_ms!",
-            updated_at as last_moved_at
+            updated_at as last_moved_at, now() as "claimed_at!"
         from outbox
         join sagas on sagas.order_id = outbox.order_id
         join orders on orders.id = outbox.order_id
         where outbox.order_id > $5
+            and run_at is null
             and owner = $1
             and outbox.order_id <> all($2)
             and state = any($4)
+            and (reason is null or reason = any($6))
+            and (cause is null or cause = any($6))
         order by outbox.order_id
         limit $3
         for no key update of outbox, sagas skip locked
@@ -277,24 +307,35 @@ pub async fn lock_lost(
         limit,
         &known_states() as _,
         floor,
+        &known_words(),
     )
     .fetch_all(connection)
     .await?;
     Ok(known(rows))
 }
 
-/// The first message that does not wait for a time. It passes everything that was removed and that somebody's
-/// snapshot still sees, so this may take long.
-pub async fn find_first(connection: &mut PgConnection) -> sqlx::Result<Option<Uuid>> {
-    sqlx::query_scalar!(
-        "select order_id from outbox where run_at is null order by order_id limit 1"
+/// The first message that does not wait for a time, and the time. It passes everything that was removed and that
+/// somebody's snapshot still sees, so this may take long.
+pub async fn find_first(
+    connection: &mut PgConnection,
+) -> sqlx::Result<(Option<Uuid>, DateTime<Utc>)> {
+    let row = sqlx::query!(
+        r#"
+        select now() as "now!",
+            (select order_id from outbox where run_at is null order by order_id limit 1) as first
+        "#
     )
-    .fetch_optional(connection)
-    .await
+    .fetch_one(connection)
+    .await?;
+    Ok((row.first, row.now))
 }
 
+/// Waiting messages that are examined at once after the clock has gone back.
+const WAKE_MAX: i64 = 10_000;
+
 /// Makes due what waits although its saga has moved in the future: the server's clock has gone back since,
-/// so the time that was meant may be hours away. Trying too early is harmless. Returns how many.
+/// so the time that was meant may be hours away. Trying too early is harmless. It examines those whose time is the
+/// furthest away, and returns how many it has woken: 0 when there are no more.
 pub async fn wake_from_the_future(connection: &mut PgConnection) -> sqlx::Result<u64> {
     let woken = sqlx::query!(
         "update outbox
@@ -303,9 +344,13 @@ pub async fn wake_from_the_future(connection: &mut PgConnection) -> sqlx::Result
              select outbox.order_id
              from outbox
              join sagas on sagas.order_id = outbox.order_id
-             where owner is null and run_at > now() and updated_at > now()
+             where outbox.order_id = any(array(
+                     select order_id from outbox where run_at > now() order by run_at desc limit $1
+                 ))
+                 and owner is null and run_at > now() and updated_at > now()
              for no key update of outbox skip locked
          )",
+        WAKE_MAX,
     )
     .execute(connection)
     .await?;

@@ -4,54 +4,79 @@
 //! says as little as an old one: the server's clock has gone back since.
 
 use chrono::{DateTime, Utc};
-use relay_core::beat_report::Beat;
+use relay_core::beat_report::{Beat, Renewal};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::breaker_orders::{INVENTORY, OverrideVersion};
 
-/// Registers a member and returns its id.
+/// Registers a member, which counts as dead after `stale_ms` of silence, and returns its id.
 pub async fn join(
     connection: &mut PgConnection,
     name: &str,
     url: Option<&str>,
+    stale_ms: i32,
 ) -> sqlx::Result<i64> {
-    sqlx::query_scalar!("insert into relays (name, url) values ($1, $2) returning id", name, url)
-        .fetch_one(connection)
-        .await
+    sqlx::query_scalar!(
+        "insert into relays (name, url, stale_ms) values ($1, $2, $3) returning id",
+        name,
+        url,
+        stale_ms,
+    )
+    .fetch_one(connection)
+    .await
 }
 
-/// Renews the heartbeat and looks at the others', at the work list and at staff's newest order for the
-/// breaker: the one statement of an idle relay. Of the work list it sees what is above `floor`, and what waits.
-pub async fn beat(
+/// Renews the heartbeat, and nothing else: whatever the work list is like, it takes no longer.
+pub async fn renew(connection: &mut PgConnection, relay: i64) -> sqlx::Result<Renewal> {
+    let went_back = sqlx::query_scalar!(
+        r#"
+        update relays
+        set heartbeat_at = now()
+        from (select id, heartbeat_at from relays where id = $1) as before
+        where relays.id = before.id
+        returning before.heartbeat_at > now() as "went_back!"
+        "#,
+        relay,
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(match went_back {
+        Some(clock_went_back) => Renewal { member: true, clock_went_back },
+        None => Renewal { member: false, clock_went_back: false },
+    })
+}
+
+/// Messages that a heartbeat looks through for one that is held.
+const HELD_AMONG: i64 = 1_000;
+
+/// Looks at the other members, at the work list and at staff's newest override of the breaker. Of the work list it sees
+/// what is above `floor`, and what waits.
+pub async fn look_around(
     connection: &mut PgConnection,
     relay: i64,
-    stale_ms: i64,
     floor: Uuid,
 ) -> sqlx::Result<(Beat, Option<OverrideVersion>)> {
     let row = sqlx::query!(
         r#"
-        with beat as (
-            update relays
-            set heartbeat_at = now()
-            from (select id, heartbeat_at from relays where id = $1) as before
-            where relays.id = before.id
-            returning before.heartbeat_at > now() as went_back
-        )
-        select exists (select from beat) as "member!",
-            coalesce((select went_back from beat), false) as "clock_went_back!",
-            exists (
+        select exists (
                 select
                 from relays
-                where id <> $1
-                    and heartbeat_at not between now() - $2 * interval '1 millisecond'
-                        and now() + $2 * interval '1 millisecond'
+                where id <> $1 and abs(extract(epoch from heartbeat_at - now())) * 1000 > stale_ms
             ) as "others_stale!",
             exists (
-                select from outbox where order_id > $4 and owner is null and run_at is null
+                select from outbox where order_id > $3 and owner is null and run_at is null
             ) as "fresh_work!",
-            exists (
-                select from outbox where order_id > $4 and owner is not null
+            (
+                -- a list longer than what is looked through may hold anything
+                select coalesce(bool_or(owner is not null), false) or count(*) = $4
+                from (
+                    select owner
+                    from outbox
+                    where order_id > $3 and run_at is null
+                    order by order_id
+                    limit $4
+                ) as live
             ) as "any_held!",
             (
                 select extract(epoch from min(run_at) - now()) * 1000
@@ -60,20 +85,18 @@ pub async fn beat(
             )::bigint as next_due_ms,
             breaker.number as "number?", breaker.isolated as "isolated?"
         from (values (true)) as always
-        left join breaker_orders as breaker on breaker.name = $3
+        left join breaker_orders as breaker on breaker.name = $2
         "#,
         relay,
-        stale_ms as f64,
         INVENTORY,
         floor,
+        HELD_AMONG,
     )
     .fetch_one(connection)
     .await?;
     let newest = row.number.zip(row.isolated);
     let newest = newest.map(|(number, isolated)| OverrideVersion { number, isolated });
     let beat = Beat {
-        member: row.member,
-        clock_went_back: row.clock_went_back,
         others_stale: row.others_stale,
         fresh_work: row.fresh_work,
         any_held: row.any_held,
@@ -88,14 +111,16 @@ pub async fn leave(connection: &mut PgConnection, relay: i64) -> sqlx::Result<()
     Ok(())
 }
 
-/// Takes stale members that hold no saga off the list. Returns how many.
-pub async fn remove_stale(connection: &mut PgConnection, stale_ms: i64) -> sqlx::Result<u64> {
+/// A member is taken off the list after so many times the silence that it may keep.
+pub const REMOVED_AFTER: i32 = 10;
+
+/// Takes members off the list that have been silent for `times` what they may be, and hold no saga. Returns how many.
+pub async fn remove_silent(connection: &mut PgConnection, times: i32) -> sqlx::Result<u64> {
     let removed = sqlx::query!(
         "delete from relays
-         where heartbeat_at not between now() - $1 * interval '1 millisecond'
-                and now() + $1 * interval '1 millisecond'
-            and not exists (select from outbox where owner = relays.id)",
-        stale_ms as f64,
+         where abs(extract(epoch from heartbeat_at - now())) * 1000 > stale_ms * $1
+            and not exists (select from outbox where run_at is null and owner = relays.id)",
+        times,
     )
     .execute(connection)
     .await?;
@@ -152,7 +177,7 @@ pub async fn count_held(connection: &mut PgConnection) -> sqlx::Result<Vec<(i64,
         r#"
         select owner as "owner!", count(*) as "count!"
         from outbox
-        where owner is not null
+        where run_at is null and owner is not null
         group by owner
         "#,
     )

@@ -14,12 +14,13 @@ async fn nothing_is_compiled_on_a_stock_server() {
     let relays = Db::connect(&config).await.unwrap();
     let compiled = relays.transaction(|c| {
         Box::pin(async move {
-            let id = relays::join(c, "relay", None).await?;
-            relays::beat(c, id, 1_200, Uuid::nil()).await?;
-            relays::remove_stale(c, 1_200).await?;
+            let id = relays::join(c, "relay", None, 1_200).await?;
+            relays::renew(c, id).await?;
+            relays::look_around(c, id, Uuid::nil()).await?;
+            relays::remove_silent(c, 1).await?;
             outbox::lock_fresh(c, Uuid::nil(), 10).await?;
             outbox::lock_due(c, 10).await?;
-            outbox::lock_orphaned(c, 1_200, 0..=1, Uuid::nil(), 10).await?;
+            outbox::lock_orphaned(c, (id, &[]), 0..=1, Uuid::nil(), 10).await?;
             outbox::lock_lost(c, id, &[], Uuid::nil(), 10).await?;
             outbox::measure_depth(c).await?;
             Ok::<_, DbError>(compiled_statements(c).await)

@@ -57,6 +57,7 @@ async fn checks(up: &Up) -> Vec<Found> {
         port("INVENTORY_API_LISTEN", up.inventory_api.listen).await,
         port("RELAY_LISTEN", up.relay_face.listen).await,
         inventory_url(up),
+        heartbeat(up),
         retention(up),
     ];
     match databases::given(&up.databases) {
@@ -79,6 +80,12 @@ async fn port(variable: &'static str, address: SocketAddr) -> Found {
 fn inventory_url(up: &Up) -> Found {
     Inventory::new(&up.relay)?;
     Ok("INVENTORY_SERVICE_URL can be called (nobody has been asked)".to_owned())
+}
+
+fn heartbeat(up: &Up) -> Found {
+    up.relay.check()?;
+    let (heartbeat, stale) = (up.relay.heartbeat_ms, up.relay.stale_ms);
+    Ok(format!("a relay beats every {heartbeat} ms and counts as dead after {stale} ms of silence"))
 }
 
 /// Removing reservations before their orders breaks nothing, but leaves orders of which nobody can tell any

@@ -50,10 +50,10 @@ async fn a_page_is_the_newest_between_two_ids_that_are_old_enough() {
 async fn one_relay_is_the_eldest_until_it_falls_silent() {
     let test = schema_pg::testing::fresh_database("orders", &crate::MIGRATOR).await;
     let register =
-        async || test.db.transaction(|c| Box::pin(join(c, "relay", None))).await.unwrap();
+        async || test.db.transaction(|c| Box::pin(join(c, "relay", None, 60_000))).await.unwrap();
     let (elder, younger) = (register().await, register().await);
     let is_eldest = async |relay| {
-        let time = test.db.read(move |c| Box::pin(find_time_of_eldest(c, relay, MINUTE_MS)));
+        let time = test.db.read(move |c| Box::pin(find_time_of_eldest(c, relay)));
         time.await.unwrap().is_some()
     };
     assert!(is_eldest(elder).await && !is_eldest(younger).await);

@@ -1,6 +1,6 @@
 //! A [`saga::Saga`] as columns, and back.
 
-use saga::{Doubt, Saga, State, StateName};
+use saga::{Doubt, FailReason, ParkReason, QueueReason, ReleaseCause, Saga, State, StateName};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -107,6 +107,14 @@ fn state_of(
             State::Parked { reason: parse(reason)?, cause, doubt }
         }
     })
+}
+
+/// All reasons and causes that this version can read.
+pub(crate) fn known_reasons_and_causes() -> impl Iterator<Item = String> {
+    let queued = QueueReason::ALL.iter().map(name);
+    let failed = FailReason::ALL.iter().map(name);
+    let parked = ParkReason::ALL.iter().map(name);
+    queued.chain(failed).chain(parked).chain(ReleaseCause::ALL.iter().map(name))
 }
 
 /// The serialised name of a plain enum variant.

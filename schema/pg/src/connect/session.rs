@@ -57,6 +57,10 @@ pub(super) fn greeting(config: &PoolConfig) -> String {
             ("enable_seqscan", "off"),
             ("enable_hashjoin", "off"),
             ("enable_mergejoin", "off"),
+            // The lists are read in the order of their indexes and no further than the limit. A plan that collects and
+            // sorts looks cheaper while nothing waits, and stays when much does.
+            ("enable_bitmapscan", "off"),
+            ("enable_sort", "off"),
         ]);
     }
     if known_bad::is_on(Flaw::CommitNotFlushed) {

@@ -1,6 +1,7 @@
 //! What a relay is and knows. Its memory dies with it.
 
 use super::gate::Gate;
+use super::store::STALE_MS;
 use super::wire::RequestId;
 use relay_core::beat_report::BeatReport;
 use relay_core::breaker::Permit;
@@ -9,9 +10,6 @@ use relay_core::schedule::{First, Schedule, ScheduleConfig};
 use saga::stored::SagaUpdate;
 use std::collections::{BTreeMap, VecDeque};
 use uuid::Uuid;
-
-/// Silence after which a relay counts as dead: the product's.
-pub(super) const STALE_MS: i64 = 1_200;
 
 /// A relay process, alive or not.
 #[derive(Debug)]
@@ -55,8 +53,6 @@ pub(super) struct Looks {
     pub(super) first: Option<(First, u64)>,
     /// A suspect is driven, and the loop waits for it.
     pub(super) waits_for: Option<u32>,
-    /// The greatest id that was ever held.
-    pub(super) newest_held: Uuid,
     /// For the flaw that reads the outbox by a cursor.
     pub(super) cursor: Uuid,
 }
@@ -123,7 +119,6 @@ impl Memory {
     /// Holds an order once more.
     pub(super) fn hold(&mut self, order_id: Uuid) {
         *self.in_flight.entry(order_id).or_insert(0) += 1;
-        self.looks.newest_held = self.looks.newest_held.max(order_id);
     }
 
     /// Lets go of it, once.
@@ -146,7 +141,7 @@ impl Memory {
 impl Looks {
     /// Those of a relay that has just joined.
     pub(super) fn new(claim_max: usize, now_ms: u64) -> Looks {
-        let config = ScheduleConfig { claim_max: claim_max as u32, stale_ms: STALE_MS };
+        let config = ScheduleConfig { claim_max: claim_max as u32, stale_ms: STALE_MS as u64 };
         Looks {
             schedule: Schedule::new(config, now_ms),
             report: BeatReport::default(),
@@ -155,7 +150,6 @@ impl Looks {
             is_wakeable: false,
             first: None,
             waits_for: None,
-            newest_held: Uuid::nil(),
             cursor: Uuid::nil(),
         }
     }

@@ -27,6 +27,8 @@ pub(super) struct Setting {
     pub(super) handoff: bool,
     pub(super) breaker: BreakerConfig,
     pub(super) planned: Vec<Planned>,
+    /// By how much the clock of each order service is wrong.
+    pub(super) clocks_ms: Vec<i64>,
     pub(super) staff_at_ms: Vec<u64>,
     pub(super) faults: Faults,
 }
@@ -82,12 +84,14 @@ impl Setting {
             in_flight_max: between(dice, 1, 6) as usize,
             batches: chance(dice, 50),
             handoff: false,
+            clocks_ms: Vec::new(),
             breaker: draw_breaker(dice),
             planned: draw_planned(dice, until_ms, relays),
             staff_at_ms: (0..between(dice, 0, 4)).map(|_| between(dice, 0, until_ms)).collect(),
             faults: draw_faults(dice, until_ms),
         };
-        Setting { handoff: chance(dice, 50), ..setting }
+        let handoff = chance(dice, 50);
+        Setting { handoff, clocks_ms: draw_clocks(dice), ..setting }
     }
 }
 
@@ -101,6 +105,16 @@ fn draw_breaker(dice: &mut Dice) -> BreakerConfig {
         slow_start_step_ms: 200,
         ..BreakerConfig::default()
     }
+}
+
+/// One to three order services. In half of the worlds, none of their clocks is right.
+fn draw_clocks(dice: &mut Dice) -> Vec<i64> {
+    const WRONG_MS: [i64; 7] =
+        [-400, 400, 1_500, -3_600_000, 3_600_000, -63_000_000_000, 63_000_000_000];
+    let services = between(dice, 1, 3);
+    let are_right = chance(dice, 50);
+    let wrong = |dice: &mut Dice| WRONG_MS[between(dice, 0, WRONG_MS.len() as u64 - 1) as usize];
+    (0..services).map(|_| if are_right { 0 } else { wrong(dice) }).collect()
 }
 
 fn draw_restocks(dice: &mut Dice, items: usize, until_ms: u64) -> Vec<(u64, usize, i64)> {

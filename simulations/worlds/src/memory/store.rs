@@ -12,6 +12,7 @@ use saga::{Event, Saga};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
+pub(crate) use members::STALE_MS;
 pub(crate) use moves::Broken;
 
 /// All tables.

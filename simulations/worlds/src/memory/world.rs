@@ -178,7 +178,9 @@ impl World {
     /// A fresh id of an order: the time, whose it is, and a number. It is a UUIDv7.
     pub(super) fn mint(&mut self, order: u16) -> Uuid {
         let number = self.dice.draw(Source::Order(order), Use::Order as u16) & 0xFFFF_FFFF;
-        let at_ms = (BEGIN_MS as u128) + u128::from(self.now_ms);
+        let clocks_ms = &self.setting.clocks_ms;
+        let clock_ms = clocks_ms[usize::from(order) % clocks_ms.len()];
+        let at_ms = (BEGIN_MS + self.now_ms as i64 + clock_ms) as u128;
         let is_v7 = 0x7000 << 64 | 0x8000 << 48;
         Uuid::from_u128(at_ms << 80 | is_v7 | u128::from(order) << 32 | u128::from(number))
     }

@@ -13,12 +13,12 @@ use outbox_relay::in_flight::InFlight;
 use outbox_relay::inventory::Inventory;
 use outbox_relay::inventory::exchange::{Connector, Wire};
 use outbox_relay::record::Recorder;
-use relay_core::beat_report::{Beat, BeatReport};
+use relay_core::beat_report::{BeatReport, Renewal};
 use relay_core::claims::{ClaimMode, Claims, Source, plan_claims};
 use relay_core::decide::Call;
 use relay_core::outcome::{Recorded, in_order};
 use relay_core::scan_floor::ScanFloor;
-use relay_core::schedule::{First, Look, Moment, Schedule, ScheduleConfig};
+use relay_core::schedule::{First, Found, Look, Moment, Schedule, ScheduleConfig};
 use saga::stored::SagaUpdate;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -26,12 +26,11 @@ use tower::service_fn;
 use turmoil::net::TcpStream;
 use uuid::Uuid;
 
-use crate::memory::store::Store;
+use crate::memory::store::{STALE_MS, Store};
 
 use super::database::{Database, Unanswered};
 use super::warehouse;
 
-const STALE_MS: i64 = 1_200;
 const BEAT_EVERY: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(20);
 const CLAIM_MAX: u32 = 16;
@@ -79,7 +78,7 @@ impl Relay {
         };
         let member = Arc::new(AtomicI64::new(self.join().await));
         let gate = Gate::new(&config.gate(), self.seed);
-        let schedule = ScheduleConfig { claim_max: CLAIM_MAX, stale_ms: STALE_MS };
+        let schedule = ScheduleConfig { claim_max: CLAIM_MAX, stale_ms: STALE_MS as u64 };
         let schedule = Schedule::new(schedule, gate.now_ms());
         let (beats, reports) = watch::channel(BeatReport::default());
         let floor = Arc::new(Mutex::new(ScanFloor::default()));
@@ -116,21 +115,28 @@ impl Relay {
         let mut is_unsure_of_clock = false;
         loop {
             let id = member.load(Ordering::Relaxed);
-            let above = floor.lock().expect("nothing panics under this lock").floor();
-            let transaction = |store: &mut Store| store.beat(id, STALE_MS, above);
-            match self.database.transact(&self.name, transaction).await {
-                Ok(Beat { member: false, .. }) => {
+            match self.database.transact(&self.name, |store| store.renew(id)).await {
+                Ok(Renewal { member: false, .. }) => {
                     // Was silent for too long and taken for dead.
                     member.store(self.join().await, Ordering::Relaxed);
                 }
-                Ok(beat) => {
-                    if beat.clock_went_back || is_unsure_of_clock {
+                Ok(Renewal { clock_went_back, .. }) => {
+                    let at_ms = gate.now_ms();
+                    beats.send_if_modified(|report| {
+                        *report = report.renewed(at_ms);
+                        false
+                    });
+                    if clock_went_back || is_unsure_of_clock {
                         let waking = Store::wake_from_the_future;
                         let woken = self.database.transact(&self.name, waking).await;
                         is_unsure_of_clock = woken.is_err();
                     }
-                    let at_ms = gate.now_ms();
-                    beats.send_modify(|report| *report = report.followed_by(beat, at_ms));
+                    let above = floor.lock().expect("nothing panics under this lock").floor();
+                    let looking = |store: &mut Store| store.look_around(id, above);
+                    if let Ok(beat) = self.database.transact(&self.name, looking).await {
+                        let at_ms = gate.now_ms();
+                        beats.send_modify(|report| *report = report.followed_by(beat, at_ms));
+                    }
                 }
                 Err(Unanswered) => is_unsure_of_clock = true,
             }
@@ -187,7 +193,7 @@ impl Life {
                     continue;
                 }
                 Look::MeasureBacklog => self.measure_backlog().await,
-                Look::RemoveSilent { silent_ms } => self.remove_silent(silent_ms).await,
+                Look::RemoveSilent => self.remove_silent().await,
             };
             if let Err(Unanswered) = done {
                 self.schedule.unanswered(self.gate.now_ms());
@@ -215,11 +221,13 @@ impl Life {
         let in_flight = self.in_flight.clone();
         let claimed = self.relay.database.transact(&self.relay.name, |store| {
             let locked = store.lock(member, |id| in_flight.contains(id), &source, limit as usize);
-            (locked.len() as u32, store_claims(store, plan_claims(member, locked, mode)))
+            let count = locked.len() as u32;
+            let (calls, ids) = store_claims(store, plan_claims(member, locked, mode));
+            (calls, Found { locked: count, ids, at_ms: store.now_ms as u64 })
         });
-        let (locked, (calls, newest)) = claimed.await?;
+        let (calls, found) = claimed.await?;
         let schedule = &mut self.schedule;
-        self.gate.decide(|gate, now_ms| schedule.claimed(locked, newest, now_ms, gate));
+        self.gate.decide(|gate, now_ms| schedule.claimed(&found, now_ms, gate));
         if calls.is_empty() {
             return Ok(());
         }
@@ -245,10 +253,10 @@ impl Life {
 
     async fn find_first(&mut self) {
         let begun_ms = self.gate.now_ms();
-        let first = |store: &mut Store| store.first(Uuid::nil());
+        let first = |store: &mut Store| (store.first(Uuid::nil()), store.now_ms);
         let first = match self.relay.database.transact(&self.relay.name, first).await {
-            Ok(Some(id)) => First::Message(id),
-            Ok(None) => First::Empty { newest_held: self.in_flight.newest() },
+            Ok((Some(id), _)) => First::Message(id),
+            Ok((None, at_ms)) => First::Empty { at_ms: at_ms as u64 },
             Err(Unanswered) => First::Unknown,
         };
         let now_ms = self.gate.now_ms();
@@ -264,16 +272,15 @@ impl Life {
         Ok(())
     }
 
-    async fn remove_silent(&mut self, silent_ms: i64) -> Result<(), Unanswered> {
-        let removing = |store: &mut Store| store.remove_stale(silent_ms);
-        self.relay.database.transact(&self.relay.name, removing).await?;
+    async fn remove_silent(&mut self) -> Result<(), Unanswered> {
+        self.relay.database.transact(&self.relay.name, Store::remove_silent).await?;
         self.schedule.silent_removed();
         Ok(())
     }
 }
 
-/// `outbox_relay::claim` over the tables in memory: the calls to make, and the newest order among them.
-fn store_claims(store: &mut Store, claims: Claims) -> (Vec<Call>, Option<Uuid>) {
+/// `outbox_relay::claim` over the tables in memory: the calls to make, and the least and greatest id that changed.
+fn store_claims(store: &mut Store, claims: Claims) -> (Vec<Call>, Option<(Uuid, Uuid)>) {
     let Claims { updates, mut calls, obsolete, deferred } = claims;
     for order_id in &obsolete {
         store.outbox.remove(order_id);
@@ -281,7 +288,8 @@ fn store_claims(store: &mut Store, claims: Claims) -> (Vec<Call>, Option<Uuid>) 
     let stored = store.store_moves(&updates);
     calls.retain(|call| stored.iter().any(|one| one.order_id == call.loaded.order_id));
     store.store_moves(&deferred);
-    (calls, stored.iter().map(|one| one.order_id).max())
+    let ids = || stored.iter().map(|one| one.order_id);
+    (calls, ids().min().zip(ids().max()))
 }
 
 /// Connections over the simulated network.

@@ -134,7 +134,7 @@ impl Stimuli {
     /// Every relay is taken for dead, and joins again.
     async fn remove_relays(&self) -> anyhow::Result<()> {
         let mut connection = PgConnection::connect(&self.orders_url).await?;
-        relays::remove_stale(&mut connection, 0).await?;
+        relays::remove_silent(&mut connection, 0).await?;
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use crate::memory::dice::{Source, Use};
 use crate::memory::faults::{Fault, Moment};
 use crate::memory::known_bad::KnownBad;
 use crate::memory::queue::{Event, Step};
-use crate::memory::relay_state::{Looks, Memory, STALE_MS, SlotStage};
+use crate::memory::relay_state::{Looks, Memory, SlotStage};
 use crate::memory::store::Store;
 use crate::memory::trace::Happened;
 use crate::memory::world::World;
@@ -58,20 +58,18 @@ pub(crate) fn hang(world: &mut World, index: u16, lasts_ms: u64) {
     relay.hung_until_ms = relay.hung_until_ms.max(world.now_ms + lasts_ms);
 }
 
-/// Renews the heartbeat and looks whether there is anything to look for.
+/// Renews the heartbeat, and looks whether there is anything to look for.
 pub(crate) fn beat(world: &mut World, index: u16) {
     let member = world.relays[usize::from(index)].memory.member;
     let source = Source::Relay(index);
-    let floor = world.relays[usize::from(index)].memory.looks.schedule.scan_floor().floor();
-    let beat =
-        world.transact(source, Moment::Rest, &[], |store| store.beat(member, STALE_MS, floor));
+    let renewed = world.transact(source, Moment::Rest, &[], |store| store.renew(member));
     world.put_step(index, BEAT_MS, Step::Beat);
-    let Ok(beat) = beat else {
+    let Ok(renewed) = renewed else {
         // It may have been the one that saw the clock go back.
-        world.relays[usize::from(index)].memory.looks.is_unsure_of_clock = true;
+        looks(world, index).is_unsure_of_clock = true;
         return;
     };
-    if !beat.member {
+    if !renewed.member {
         // Was silent for too long and taken for dead.
         let joined = world.transact(source, Moment::Rest, &[], Store::join);
         if let Ok(member) = joined {
@@ -79,14 +77,22 @@ pub(crate) fn beat(world: &mut World, index: u16) {
         }
         return;
     }
-    if beat.clock_went_back || world.relays[usize::from(index)].memory.looks.is_unsure_of_clock {
-        let woken = world.transact(source, Moment::Rest, &[], Store::wake_from_the_future);
-        world.relays[usize::from(index)].memory.looks.is_unsure_of_clock = woken.is_err();
-    }
     let now_ms = world.now_ms;
-    let looks = &mut world.relays[usize::from(index)].memory.looks;
-    looks.report = looks.report.followed_by(beat, now_ms);
-    wakes::ask(world, index);
+    looks(world, index).report = looks(world, index).report.renewed(now_ms);
+    if renewed.clock_went_back || looks(world, index).is_unsure_of_clock {
+        let woken = world.transact(source, Moment::Rest, &[], Store::wake_from_the_future);
+        looks(world, index).is_unsure_of_clock = woken.is_err();
+    }
+    let floor = looks(world, index).schedule.scan_floor().floor();
+    let look = |store: &mut Store| store.look_around(member, floor);
+    if let Ok(beat) = world.transact(source, Moment::Rest, &[], look) {
+        looks(world, index).report = looks(world, index).report.followed_by(beat, now_ms);
+        wakes::ask(world, index);
+    }
+}
+
+fn looks(world: &mut World, index: u16) -> &mut Looks {
+    &mut world.relays[usize::from(index)].memory.looks
 }
 
 /// Looks for work no more, and gives its calls a moment.

@@ -7,12 +7,12 @@ use crate::memory::faults::{Fault, Moment};
 use crate::memory::known_bad::KnownBad;
 use crate::memory::queue::Step;
 use crate::memory::relay_state::{Group, Looks, Memory, Slot, SlotStage};
-use crate::memory::store::StepRow;
+use crate::memory::store::{StepRow, Store};
 use crate::memory::trace::Happened;
 use crate::memory::world::{Unanswered, World, order_of};
 use relay_core::claims::{ClaimMode, Source as From, plan_claims};
 use relay_core::decide::Call;
-use relay_core::schedule::{First, Look, Moment as Asked};
+use relay_core::schedule::{First, Found, Look, Moment as Asked};
 use saga::stored::ClaimedSaga;
 use saga::{Claim, Event};
 use std::collections::BTreeSet;
@@ -24,8 +24,7 @@ const QUERY_MAX_MS: u64 = 2_000;
 /// What a claim brought.
 struct Claimed {
     calls: Vec<Call>,
-    newest: Option<Uuid>,
-    locked: usize,
+    found: Found,
 }
 
 /// One look, unless an earlier question was for another moment.
@@ -81,13 +80,13 @@ fn make(world: &mut World, index: u16, look: Look) -> Result<(), Unanswered> {
             }
             let claimed = claim(world, index, &source, limit as usize, mode)?;
             let memory = memory(world, index);
-            let locked = claimed.locked as u32;
+            let found = claimed.found;
             if is_backlog {
-                memory.gate.backlog_claimed(limit - locked);
+                memory.gate.backlog_claimed(limit - found.locked);
             }
             let Memory { looks, gate, member, .. } = memory;
-            looks.cursor = looks.cursor.max(claimed.newest.unwrap_or_default());
-            looks.schedule.claimed(locked, claimed.newest, now_ms, &mut gate.state);
+            looks.cursor = looks.cursor.max(found.ids.unwrap_or_default().1);
+            looks.schedule.claimed(&found, now_ms, &mut gate.state);
             let member = *member;
             let group = begin_group(world, index, member, claimed.calls);
             if is_awaited {
@@ -101,8 +100,8 @@ fn make(world: &mut World, index: u16, look: Look) -> Result<(), Unanswered> {
             looks.schedule.backlog_measured(backlog, now_ms, &mut gate.state);
             gate.drain_started(backlog);
         }
-        Look::RemoveSilent { silent_ms } => {
-            world.transact(source, Moment::Rest, &[], |store| store.remove_stale(silent_ms))?;
+        Look::RemoveSilent => {
+            world.transact(source, Moment::Rest, &[], Store::remove_silent)?;
             memory(world, index).looks.schedule.silent_removed();
         }
         Look::Rest { .. } => {}
@@ -117,14 +116,14 @@ fn find_first(world: &mut World, index: u16) {
     let took_ms = if is_slow { world.dice.between(source, Use::Delay, 5, 3_000) } else { 0 };
     let is_flawed = world.is(KnownBad::FloorPassesAnOlderId);
     let looks = &memory(world, index).looks;
-    let newest_held = looks.newest_held;
     let above = if is_flawed { looks.schedule.scan_floor().below_first() } else { Uuid::nil() };
-    let first = world.transact(source, Moment::Rest, &[], |store| store.first(above));
+    let first =
+        world.transact(source, Moment::Rest, &[], |store| (store.first(above), store.now_ms));
     let first = match first {
-        Ok(Some(id)) => First::Message(id),
+        Ok((Some(id), _)) => First::Message(id),
         // What the flaw has found once, it never takes back.
-        Ok(None) if !above.is_nil() => First::Message(above),
-        Ok(None) => First::Empty { newest_held },
+        Ok((None, _)) if !above.is_nil() => First::Message(above),
+        Ok((None, at_ms)) => First::Empty { at_ms: at_ms as u64 },
         Err(Unanswered) => First::Unknown,
     };
     let first = if took_ms > QUERY_MAX_MS { First::Unknown } else { first };
@@ -172,7 +171,7 @@ fn claim(
     let member = *member;
     let locked = world.store.lock(member, |id| in_flight.contains_key(id), source, limit);
     if locked.is_empty() {
-        let empty = || Claimed { calls: vec![], newest: None, locked: 0 };
+        let empty = || Claimed { calls: vec![], found: Found::default() };
         return world.transact(Source::Relay(index), Moment::Claim, &[], |_| empty());
     }
     let orders: Vec<Uuid> = locked.iter().map(|saga| saga.loaded.order_id).collect();
@@ -201,7 +200,9 @@ fn claim(
             claims.defer(member, retry_after_ms);
             store.store_moves(&claims.deferred);
         }
-        Claimed { calls: claims.calls, newest: stored.last().copied(), locked: count }
+        let ids = stored.first().copied().zip(stored.last().copied());
+        let found = Found { locked: count as u32, ids, at_ms: store.now_ms as u64 };
+        Claimed { calls: claims.calls, found }
     });
     for (order_id, epoch) in orders.into_iter().zip(epochs) {
         note_claim(world, index, order_id, epoch);

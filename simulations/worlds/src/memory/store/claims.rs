@@ -1,6 +1,6 @@
 //! Table `outbox`: locking messages, as `schema_orders::outbox` does.
 
-use super::{Message, SagaRow, Store};
+use super::{Message, SagaRow, Store, at};
 use crate::memory::known_bad::KnownBad;
 use relay_core::claims::Source;
 use saga::stored::ClaimedSaga;
@@ -20,8 +20,7 @@ impl Store {
         let mut found: Vec<(i64, Uuid, Message)> = Vec::new();
         for (&order_id, &message) in &self.outbox {
             let Some(row) = self.sagas.get(&order_id) else { continue };
-            let is_unknown = message.owner == Some(relay) && !is_known(&order_id);
-            if self.offers(is_unknown, source, order_id, message, row) {
+            if self.offers((relay, is_known(&order_id)), source, order_id, message, row) {
                 found.push((message.run_at_ms.unwrap_or(0), order_id, message));
             }
         }
@@ -45,7 +44,7 @@ impl Store {
 
     fn offers(
         &self,
-        is_unknown: bool,
+        (relay, is_known): (i64, bool),
         source: &Source,
         order_id: Uuid,
         message: Message,
@@ -69,13 +68,16 @@ impl Store {
                     && row.saga.attempt == 0
                     && !lines.iter().any(|line| avoid.contains(&line.item_id))
             }
-            Source::FromDeadRelay { stale_ms, crashes, floor } => {
+            Source::FromDeadRelay { crashes, floor } => {
                 order_id > *floor
-                    && message.owner.is_some_and(|owner| !self.is_alive(owner, *stale_ms))
+                    && !is_known
+                    && message.owner.is_some_and(|owner| owner != relay && !self.is_alive(owner))
                     && crashes.contains(&i16::try_from(row.saga.crashes).unwrap_or(i16::MAX))
                     && !self.is(KnownBad::NobodyTakesOver)
             }
-            Source::UnacknowledgedClaims { floor } => order_id > *floor && is_unknown,
+            Source::UnacknowledgedClaims { floor } => {
+                order_id > *floor && message.owner == Some(relay) && !is_known
+            }
         }
     }
 
@@ -90,6 +92,7 @@ impl Store {
             // only measured with, never decided on
             created_at: loaded.deadline_at,
             last_moved_at: loaded.deadline_at,
+            claimed_at: at(self.now_ms),
             loaded,
         })
     }

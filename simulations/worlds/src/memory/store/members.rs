@@ -2,9 +2,14 @@
 
 use super::Store;
 use crate::memory::known_bad::KnownBad;
-use relay_core::beat_report::Beat;
+use relay_core::beat_report::{Beat, Renewal};
 use std::ops::Bound;
 use uuid::Uuid;
+
+/// Silence after which every relay here counts as dead: the product's default.
+pub(crate) const STALE_MS: i64 = 1_200;
+/// As `schema_orders::relays` has it.
+const REMOVED_AFTER: i64 = 10;
 
 impl Store {
     pub(crate) fn join(&mut self) -> i64 {
@@ -14,18 +19,21 @@ impl Store {
         self.relays_ever
     }
 
-    pub(crate) fn beat(&mut self, relay: i64, stale_ms: i64, floor: Uuid) -> Beat {
+    pub(crate) fn renew(&mut self, relay: i64) -> Renewal {
         let before = self.relays.get(&relay).copied();
         if before.is_some() {
             self.relays.insert(relay, self.now_ms);
         }
+        let clock_went_back = before.is_some_and(|before| before > self.now_ms);
+        Renewal { member: before.is_some(), clock_went_back }
+    }
+
+    pub(crate) fn look_around(&self, relay: i64, floor: Uuid) -> Beat {
         let next = self.outbox.values().filter_map(|message| message.run_at_ms).min();
         let above = self.outbox.range((Bound::Excluded(floor), Bound::Unbounded));
         let mut above = above.map(|(_, message)| message);
         Beat {
-            member: before.is_some(),
-            clock_went_back: before.is_some_and(|before| before > self.now_ms),
-            others_stale: self.relays.keys().any(|&id| id != relay && !self.is_alive(id, stale_ms)),
+            others_stale: self.relays.keys().any(|&id| id != relay && !self.is_alive(id)),
             fresh_work: above
                 .clone()
                 .any(|message| message.owner.is_none() && message.run_at_ms.is_none()),
@@ -38,16 +46,16 @@ impl Store {
         self.relays.remove(&relay);
     }
 
-    pub(crate) fn remove_stale(&mut self, stale_ms: i64) {
+    pub(crate) fn remove_silent(&mut self) {
         let (outbox, now_ms) = (&self.outbox, self.now_ms);
         self.relays.retain(|&id, &mut beat| {
-            (now_ms - beat).abs() <= stale_ms
+            (now_ms - beat).abs() <= STALE_MS * REMOVED_AFTER
                 || outbox.values().any(|message| message.owner == Some(id))
         });
     }
 
-    pub(crate) fn is_alive(&self, relay: i64, stale_ms: i64) -> bool {
-        self.relays.get(&relay).is_some_and(|&beat| (self.now_ms - beat).abs() <= stale_ms)
+    pub(crate) fn is_alive(&self, relay: i64) -> bool {
+        self.relays.get(&relay).is_some_and(|&beat| (self.now_ms - beat).abs() <= STALE_MS)
     }
 
     /// What waits although its saga has moved in the future: the clock has gone back since.
