@@ -6,6 +6,9 @@ WORKDIR /valerix
 COPY Cargo.toml Cargo.lock ./
 COPY saga/Cargo.toml saga/
 COPY relay-core/Cargo.toml relay-core/
+COPY failpoints/Cargo.toml failpoints/
+COPY group-commit/Cargo.toml group-commit/
+COPY in-process/Cargo.toml in-process/
 COPY schema/pg/Cargo.toml schema/pg/
 COPY schema/embedded/Cargo.toml schema/embedded/
 COPY schema/orders/Cargo.toml schema/orders/

@@ -13,9 +13,10 @@ mod watch;
 
 use std::time::Duration;
 
+use group_commit::{BatchConfig, Batcher};
 use schema_inventory::Command;
 use schema_inventory::reservation_lines::find_lines;
-use schema_pg::{BatchConfig, Batcher, Db, DbError};
+use schema_pg::{Db, DbError};
 
 use self::settings::Settings;
 pub(crate) use self::strike::Strike;

@@ -10,16 +10,16 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use failpoints::Site;
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
+use group_commit::{BatchConfig, BatchError, Batcher};
 use schema_inventory::apply::{Applied, Unapplied, apply_batch_at};
+use schema_inventory::ctid_cache::CtidCache;
 use schema_inventory::decide::Kind;
-use schema_inventory::places::Places;
 use schema_inventory::{Answer, Command};
-use schema_pg::failpoint::Site;
 use schema_pg::{
-    BatchConfig, BatchError, Batcher, Class, Db, DbError, Lanes, classify, is_commit_unknown,
-    is_lock_timeout,
+    Class, Db, DbError, DedicatedConnections, classify, is_commit_unknown, is_lock_timeout,
 };
 use tokio::time::Instant;
 
@@ -67,7 +67,7 @@ pub(crate) struct Intake(Batcher<Asked, Outcome>);
 
 /// The ledger in Postgres.
 pub(crate) fn ledger_in(db: &Db) -> Ledger {
-    let (lanes, places) = (db.lanes(), Places::default());
+    let (lanes, places) = (db.dedicated(), CtidCache::default());
     Arc::new(move |commands| {
         let (lanes, places) = (lanes.clone(), places.clone());
         Box::pin(async move {
@@ -91,9 +91,9 @@ pub(crate) fn ledger_in(db: &Db) -> Ledger {
 }
 
 async fn apply(
-    lanes: &Lanes,
+    lanes: &DedicatedConnections,
     commands: &Arc<[Command]>,
-    places: Option<&Places>,
+    places: Option<&CtidCache>,
 ) -> Result<Applied, Unapplied> {
     let (commands, places) = (Arc::clone(commands), places.cloned());
     let applied = lanes.write(Site::ApplyCommands, move |connection| {

@@ -7,9 +7,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use edge::Problem;
+use failpoints::Site;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use schema_inventory::update::{Change, ON_HAND_MAX, StockUpdate, UpdateError, Updated};
-use schema_pg::failpoint::Site;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::Router;
 use edge::health::HealthCache;
 use edge::{Cached, MetricsHandle, ResponseWindow};
-use schema_orders::hints::{Hints, NotifyScope, SETTLED_CHANNEL, WORK_CHANNEL};
-use schema_orders::listen::listen_for_ever;
+use in_process::{Hints, NotifyScope};
+use schema_orders::listen::{SETTLED_CHANNEL, WORK_CHANNEL, listen_for_ever};
 use schema_pg::Db;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -164,7 +164,7 @@ async fn announce_work(db: Db, work: Arc<Notify>) {
     loop {
         work.notified().await;
         let told = db
-            .read(|connection| Box::pin(schema_orders::hints::notify(connection, WORK_CHANNEL)))
+            .read(|connection| Box::pin(schema_orders::listen::notify(connection, WORK_CHANNEL)))
             .await;
         if let Err(error) = told {
             // relays poll: they only start a little later

@@ -5,6 +5,8 @@
 
 use std::collections::HashSet;
 
+use failpoints::Site;
+use failpoints::known_bad::{self, Flaw};
 use relay_core::claims::{ClaimMode, Claims, Source, plan_claims};
 use relay_core::decide::Call;
 use relay_core::outcome::{Recorded, in_order};
@@ -12,9 +14,7 @@ use relay_core::schedule::Found;
 use saga::stored::{ClaimedSaga, OutboxChange, SagaUpdate, StoredUpdate};
 use schema_orders::outbox;
 use schema_orders::sagas::store_moves;
-use schema_pg::failpoint::Site;
-use schema_pg::known_bad::{self, Flaw};
-use schema_pg::{DbError, Lanes, PgConnection};
+use schema_pg::{DbError, DedicatedConnections, PgConnection};
 use uuid::Uuid;
 
 use crate::in_flight::InFlight;
@@ -56,7 +56,7 @@ impl Claimed {
 
 /// Claims sagas. `in_flight` is what the relay knows that it holds.
 pub async fn claim(
-    lanes: &Lanes,
+    lanes: &DedicatedConnections,
     in_flight: &InFlight,
     request: ClaimRequest,
 ) -> Result<Claimed, DbError> {

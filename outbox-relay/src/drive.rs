@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use failpoints::known_bad::{self, Flaw};
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
@@ -12,7 +13,6 @@ use relay_core::decide::{Call, EventDecision, NothingToDo, event_of, is_retry, o
 use relay_core::outcome::Recorded;
 use saga::stored::SagaUpdate;
 use saga::{Effect, Event, QueueReason, State};
-use schema_pg::known_bad::{self, Flaw};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use uuid::Uuid;

@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use failpoints::Site;
 use http::header::CONTENT_TYPE;
 use http::{Method, Request, Uri, request};
 use http_body_util::Full;
 use relay_core::answer::{self, Answer, NoAnswer, Reservation};
 use saga::stored::Line;
-use schema_pg::failpoint::Site;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -87,18 +87,21 @@ pub struct InventoryUrlError {
 impl Inventory {
     /// A client for the service at the configured URL.
     pub fn new(config: &Config) -> Result<Self, InventoryUrlError> {
-        Self::over(tcp(config.call_timeout()), config)
+        Self::with_connector(tcp(config.call_timeout()), config)
     }
 
     /// The same over connections of another kind.
-    pub fn over(connector: Connector, config: &Config) -> Result<Self, InventoryUrlError> {
+    pub fn with_connector(
+        connector: Connector,
+        config: &Config,
+    ) -> Result<Self, InventoryUrlError> {
         let base = config.inventory_service_url.trim_end_matches('/').to_owned();
         let uri = base.parse::<Uri>().ok();
         let is_http = |uri: &Uri| uri.scheme_str() == Some("http") && uri.query().is_none();
         if !uri.as_ref().is_some_and(is_http) {
             return Err(InventoryUrlError { url: base });
         }
-        let http = Exchange::over(connector);
+        let http = Exchange::with_connector(connector);
         let batch_offered = AtomicBool::new(config.batch_calls == BatchCalls::Auto);
         let entry_traces = EntryTraces::default();
         Ok(Self { http, base, call_timeout: config.call_timeout(), batch_offered, entry_traces })

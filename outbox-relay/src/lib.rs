@@ -6,7 +6,9 @@
 //! an answer *is* stands in [`relay_core::answer`]. It must never make a call whose intent is not
 //! stored, and never store anything but under the epoch it claimed with.
 
+pub mod breaker_overrides;
 pub mod claim;
+pub mod claim_on_insert;
 pub mod config;
 pub mod drive;
 pub mod gate;
@@ -19,8 +21,6 @@ pub mod record;
 pub mod relay;
 mod router;
 mod spans;
-pub mod staff_orders;
-pub mod take_in;
 pub mod work_loop;
 
 pub use config::Config;

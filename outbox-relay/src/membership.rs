@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use edge::FailureLog;
+use failpoints::Site;
 use relay_core::beat_report::{BeatReport, Renewal};
-use schema_orders::breaker_orders::OverrideVersion;
+use schema_orders::breaker_overrides::OverrideVersion;
 use schema_orders::{outbox, relays};
-use schema_pg::failpoint::Site;
 use schema_pg::{Db, DbError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -93,7 +93,7 @@ impl Membership {
         stop: &CancellationToken,
     ) {
         let Relay { db, config, .. } = relay;
-        let mut connection = db.keep();
+        let mut connection = db.pin();
         let (mut due, mut look_at) = (Instant::now(), Instant::now());
         // A beat without an answer may have been the one that saw the clock go back.
         let mut is_unsure_of_clock = false;

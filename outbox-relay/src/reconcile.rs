@@ -13,8 +13,8 @@ mod walk;
 
 use std::time::Duration;
 
-use schema_orders::looking_back::{
-    Page, PlacedOrder, find_orders_again, find_placed_orders, find_time_of_eldest,
+use schema_orders::reconcile_candidates::{
+    Page, PlacedOrder, find_orders_again, find_placed_orders, now_if_leader,
 };
 use schema_pg::DbError;
 use tokio::time::{Instant, sleep};
@@ -81,7 +81,7 @@ impl Reconciler {
             return Ok(0);
         }
         let id = self.membership.id();
-        let time = self.relay.db.read(move |c| Box::pin(find_time_of_eldest(c, id)));
+        let time = self.relay.db.read(move |c| Box::pin(now_if_leader(c, id)));
         let Some(time) = time.await? else {
             (self.walk, self.findings) = (Walk::default(), Findings::default());
             metrics::drift(&self.findings.counts());

@@ -6,16 +6,16 @@
 use std::time::Duration;
 
 use edge::FailureLog;
+use failpoints::Site;
+use failpoints::known_bad::{self, Flaw};
 use futures_util::future::BoxFuture;
+use group_commit::{BatchConfig, BatchError, Batcher};
+use in_process::{Hints, NotifyScope};
 use relay_core::outcome::{Recorded, answers_a_request, in_order};
 use saga::stored::{SagaUpdate, StoredUpdate};
-use schema_orders::hints::{self, Hints, NotifyScope, SETTLED_CHANNEL, Settled};
-use schema_orders::sagas::{load_for_update, store_moves};
-use schema_pg::failpoint::Site;
-use schema_pg::known_bad::{self, Flaw};
-use schema_pg::{
-    BatchConfig, BatchError, Batcher, Class, Db, DbConnection, DbError, Lanes, classify,
-};
+use schema_orders::listen::{SETTLED_CHANNEL, notify};
+use schema_orders::sagas::{Settled, load_for_update, store_moves};
+use schema_pg::{Class, Db, DbConnection, DbError, DedicatedConnections, classify};
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics;
@@ -41,7 +41,7 @@ pub struct Recorder {
 impl Recorder {
     /// Starts the batcher. `hints` gets what has settled, after it has been committed.
     pub fn start(db: &Db, hints: Hints, scope: NotifyScope, stop: CancellationToken) -> Self {
-        let lanes = db.lanes();
+        let lanes = db.dedicated();
         let batcher = Batcher::start(BATCH, move |moves| {
             let (lanes, hints, stop) = (lanes.clone(), hints.clone(), stop.clone());
             Box::pin(async move { flush(&lanes, &hints, scope, &stop, moves).await })
@@ -50,7 +50,7 @@ impl Recorder {
     }
 
     /// Stores by another function than the database's: where a network is simulated.
-    pub fn over(
+    pub fn with_flush(
         flush: impl Fn(Vec<SagaUpdate>) -> BoxFuture<'static, Vec<Recorded>> + Send + Sync + 'static,
     ) -> Self {
         Self { batcher: Batcher::start(BATCH, flush) }
@@ -66,7 +66,7 @@ impl Recorder {
 }
 
 async fn flush(
-    lanes: &Lanes,
+    lanes: &DedicatedConnections,
     hints: &Hints,
     scope: NotifyScope,
     stop: &CancellationToken,
@@ -85,7 +85,7 @@ async fn flush(
 
 /// One bad row must not take the others with it.
 async fn one_by_one(
-    lanes: &Lanes,
+    lanes: &DedicatedConnections,
     scope: NotifyScope,
     stop: &CancellationToken,
     moves: Vec<SagaUpdate>,
@@ -100,7 +100,7 @@ async fn one_by_one(
 
 /// Stores until it is answered, refused, or the relay stops.
 async fn store(
-    lanes: &Lanes,
+    lanes: &DedicatedConnections,
     scope: NotifyScope,
     stop: &CancellationToken,
     moves: Vec<SagaUpdate>,
@@ -118,7 +118,7 @@ async fn store(
                     let settles = attempt.iter().any(|update| answers_a_request(update.saga.state));
                     if scope == NotifyScope::OtherProcesses
                         && settles
-                        && let Err(error) = hints::notify(connection, SETTLED_CHANNEL).await
+                        && let Err(error) = notify(connection, SETTLED_CHANNEL).await
                     {
                         // Stored all the same; who waits finds out when it looks again.
                         tracing::debug!(%error, "nobody was told of what has settled");

@@ -3,19 +3,19 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use in_process::{Hints, NotifyScope};
 use relay_core::scan_floor::ScanFloor;
-use schema_orders::breaker_orders::{self, INVENTORY, OverrideVersion};
-use schema_orders::hints::{Hints, NotifyScope};
+use schema_orders::breaker_overrides::{self, INVENTORY, OverrideVersion};
 use schema_orders::outbox;
 use schema_pg::{Db, DbError};
 
+use crate::breaker_overrides::BreakerOverrides;
 use crate::config::SettingsError;
 use crate::drive::Driver;
 use crate::gate::Gate;
 use crate::in_flight::InFlight;
 use crate::inventory::{Inventory, InventoryUrlError};
 use crate::record::Recorder;
-use crate::staff_orders::StaffOrders;
 use crate::{Config, metrics};
 
 /// Why a relay ended.
@@ -92,14 +92,14 @@ impl Relay {
         self.scan_floor.lock().expect("nothing panics under this lock")
     }
 
-    pub(crate) fn free_places(&self) -> u32 {
+    pub(crate) fn free_slots(&self) -> u32 {
         let held = u32::try_from(self.in_flight.len()).unwrap_or(u32::MAX);
         self.config.in_flight_max.saturating_sub(held).min(self.config.claim_max)
     }
 
     /// How many new orders it may take with their insert.
-    pub(crate) fn places_for_new(&self) -> u32 {
-        if self.gate.is_free() { self.free_places().min(self.gate.room()) } else { 0 }
+    pub(crate) fn slots_for_new(&self) -> u32 {
+        if self.gate.is_free() { self.free_slots().min(self.gate.room()) } else { 0 }
     }
 
     pub(crate) fn driver(&self, recorder: &Recorder, relay: i64) -> Driver {
@@ -117,17 +117,17 @@ impl Relay {
     }
 
     /// Before the first call: a breaker that staff has isolated stays so, also in a relay that is new.
-    pub(crate) async fn load_override(&self) -> StaffOrders {
-        let mut staff_orders = StaffOrders::new(Arc::clone(&self.gate));
-        match self.db.read(|c| Box::pin(breaker_orders::find_order(c, INVENTORY))).await {
+    pub(crate) async fn load_override(&self) -> BreakerOverrides {
+        let mut overrides = BreakerOverrides::new(Arc::clone(&self.gate));
+        match self.db.read(|c| Box::pin(breaker_overrides::find_override(c, INVENTORY))).await {
             Ok(order) => {
-                staff_orders.apply(order.as_ref().map(OverrideVersion::from));
+                overrides.apply(order.as_ref().map(OverrideVersion::from));
             }
             Err::<_, DbError>(error) => {
                 tracing::warn!(%error, "the heartbeat will tell what staff wants");
             }
         }
-        staff_orders
+        overrides
     }
 
     /// Measures the work list, for metrics and people.

@@ -6,30 +6,30 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use edge::FailureLog;
+use failpoints::Site;
+use in_process::NotifyScope;
 use relay_core::beat_report::BeatReport;
 use relay_core::claims::{ClaimMode, Source};
 use relay_core::decide::given_up;
 use relay_core::schedule::{First, Look, Moment, Schedule};
-use schema_orders::hints::{NotifyScope, WORK_CHANNEL};
-use schema_orders::listen::listen_for_ever;
+use schema_orders::listen::{WORK_CHANNEL, listen_for_ever};
 use schema_orders::outbox;
 use schema_orders::relays::{self, REMOVED_AFTER};
 use schema_orders::sagas::store_moves;
-use schema_pg::failpoint::Site;
 use schema_pg::retention::keep_removing;
-use schema_pg::{DbError, Lanes};
+use schema_pg::{DbError, DedicatedConnections};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::breaker_overrides::Applied;
 use crate::claim::{ClaimRequest, claim};
+use crate::claim_on_insert::InsertClaimer;
 use crate::membership::Membership;
 use crate::reconcile;
 use crate::record::{Recorder, tell_stored};
 use crate::relay::{Relay, RelayError};
-use crate::staff_orders::Applied;
-use crate::take_in::TakeIn;
 
 static SCAN: FailureLog =
     FailureLog::new("the beginning of the work list cannot be reached just now");
@@ -44,7 +44,7 @@ pub async fn serve(
     else {
         return Ok(());
     };
-    let staff_orders = relay.load_override().await;
+    let overrides = relay.load_override().await;
     // Outcomes are still stored while the loop has stopped and calls in flight come back.
     let abandon = CancellationToken::new();
     let recorder = Recorder::start(&relay.db, relay.hints.clone(), relay.scope, abandon.clone());
@@ -52,10 +52,10 @@ pub async fn serve(
     let tasks = TaskTracker::new();
     let mut beating = {
         let (relay, membership, abandon) = (relay.clone(), membership.clone(), abandon.clone());
-        let mut staff_orders = staff_orders;
+        let mut overrides = overrides;
         tokio::spawn(async move {
             let apply = |newest| {
-                if staff_orders.apply(newest) == Applied::Closed {
+                if overrides.apply(newest) == Applied::Closed {
                     relay.wake();
                 }
             };
@@ -75,19 +75,19 @@ pub async fn serve(
     };
     let mut work =
         Work::new(relay.clone(), membership.clone(), recorder.clone(), tasks.clone(), reports);
-    let taking = TakeIn {
+    let claimer = InsertClaimer {
         relay: relay.clone(),
         membership: membership.clone(),
         recorder,
         tasks: tasks.clone(),
     };
-    taking.open();
+    claimer.open();
     tokio::select! {
         () = work.run(&stop) => {}
         // Without a heartbeat others would take everything from this relay, again and again.
         ended = &mut beating => ended.expect("the heartbeat ends only after the work loop"),
     }
-    relay.hints.handoff.close();
+    relay.hints.insert_claims.close();
     tasks.close();
     let drain = Duration::from_millis(relay.config.drain_ms);
     if tokio::time::timeout(drain, tasks.wait()).await.is_err() {
@@ -110,7 +110,7 @@ pub async fn serve(
 /// The loop's shell: it does what the schedule says.
 struct Work {
     relay: Relay,
-    lanes: Lanes,
+    lanes: DedicatedConnections,
     membership: Membership,
     recorder: Recorder,
     tasks: TaskTracker,
@@ -127,7 +127,7 @@ impl Work {
         reports: watch::Receiver<BeatReport>,
     ) -> Self {
         let schedule = Schedule::new(relay.config.schedule(), relay.gate.now_ms());
-        Self { lanes: relay.db.lanes(), relay, membership, recorder, tasks, reports, schedule }
+        Self { lanes: relay.db.dedicated(), relay, membership, recorder, tasks, reports, schedule }
     }
 
     async fn run(&mut self, stop: &CancellationToken) {
@@ -167,7 +167,7 @@ impl Work {
         if self.relay.is_unsure.swap(false, Ordering::AcqRel) {
             self.schedule.doubt();
         }
-        let (free, report) = (self.relay.free_places(), *self.reports.borrow());
+        let (free, report) = (self.relay.free_slots(), *self.reports.borrow());
         let schedule = &mut self.schedule;
         self.relay.gate.decide(|gate, now_ms| schedule.next(&Moment { now_ms, free, report }, gate))
     }

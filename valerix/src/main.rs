@@ -18,7 +18,7 @@ mod waiting;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use schema_pg::{failpoint, known_bad};
+use failpoints::known_bad;
 
 /// What is still under way when a command has come to its end (a download, say) is not waited for.
 const LEFTOVERS_MAX: Duration = Duration::from_millis(100);
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 
 fn run(asked: cli::Asked) -> anyhow::Result<()> {
     edge::init_tracing(&asked.log)?;
-    failpoint::arm(variable(failpoint::VARIABLE).as_deref())?;
+    failpoints::arm(variable(failpoints::VARIABLE).as_deref())?;
     known_bad::plant(variable(known_bad::VARIABLE).as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(run_traced(asked));

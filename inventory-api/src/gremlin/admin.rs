@@ -6,10 +6,10 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use edge::{Problem, StrictJson};
+use failpoints::Site;
 use http::StatusCode;
 use schema_inventory::gremlin::{self, Gremlin as Row};
 use schema_pg::DbError;
-use schema_pg::failpoint::Site;
 use serde::Serialize;
 use serde_json::Value;
 

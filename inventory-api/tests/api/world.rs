@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt;
 use inventory_api::{Config, Deps, InventoryApi};
-use schema_inventory::audit::find_imbalances;
+use schema_inventory::consistency::find_imbalances;
 use schema_inventory::testing::fresh_inventory;
 use schema_pg::testing::TestDb;
 use serde_json::{Value, json};

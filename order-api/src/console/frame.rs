@@ -113,7 +113,7 @@ fn said_of(done: &str) -> Option<&'static str> {
 
 /// The database's clock, for pages that read nothing else there.
 pub(super) async fn clock(api: &OrderApi) -> Result<DateTime<Utc>, Problem> {
-    api.staff_reads.run(|connection| Box::pin(schema_orders::audit::now(connection))).await
+    api.staff_reads.run(|connection| Box::pin(schema_orders::consistency::now(connection))).await
 }
 
 /// A page.

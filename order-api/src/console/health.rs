@@ -25,7 +25,7 @@ use super::when::{When, length};
 use super::words::{self, Mark};
 use crate::OrderApi;
 use crate::health::deep;
-use crate::staff::breakers::{OrderAnswer, command, list_breakers};
+use crate::staff::breakers::{OverrideAnswer, command, list_breakers};
 
 #[derive(Template)]
 #[template(path = "health.html")]
@@ -154,7 +154,7 @@ impl ChangeRow {
 }
 
 impl StaffOrder {
-    fn of(order: &OrderAnswer, now: DateTime<Utc>) -> StaffOrder {
+    fn of(order: &OverrideAnswer, now: DateTime<Utc>) -> StaffOrder {
         StaffOrder {
             text: if order.isolated { "paused calls" } else { "resumed calls" },
             actor: order.actor.clone(),

@@ -10,13 +10,12 @@ use axum::Json;
 use axum::extract::State as Shared;
 use axum::response::{IntoResponse, Response};
 use edge::{Caller, Problem};
+use failpoints::Site;
 use http::{StatusCode, header};
 use saga::stored::SagaUpdate;
 use saga::{CancelledBy, Event, Ignored, Saga, State, StateName, Transition, plan, transition};
-use schema_orders::hints::Settled;
 use schema_orders::orders;
-use schema_orders::sagas::{UnknownState, load_for_update, store_moves};
-use schema_pg::failpoint::Site;
+use schema_orders::sagas::{Settled, UnknownState, load_for_update, store_moves};
 use schema_pg::{DbConnection, DbError};
 use uuid::Uuid;
 

@@ -8,16 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edge::FailureLog;
+use failpoints::Site;
 use futures_util::{StreamExt, stream};
-use schema_orders::hints::Hints;
+use group_commit::{BatchConfig, BatchError, Batcher};
+use in_process::Hints;
 use schema_orders::idempotency_keys::is_key_being_written;
 use schema_orders::orders::{
     Created, Earlier, Insertion, NewOrder, TenantKey, find_earlier, insert_new,
 };
-use schema_pg::failpoint::Site;
 use schema_pg::{
-    BatchConfig, BatchError, Batcher, Class, Db, DbError, Lanes, classify, is_commit_unknown,
-    is_connection_lost,
+    Class, Db, DbError, DedicatedConnections, classify, is_commit_unknown, is_connection_lost,
 };
 
 use crate::Config;
@@ -66,7 +66,7 @@ impl Intake {
             flushes_max: config.batch_flushes_max as usize,
             queue_max: config.queue_max as usize,
         };
-        let writer = Writer { lanes: db.lanes(), db };
+        let writer = Writer { lanes: db.dedicated(), db };
         let batcher = Batcher::start(bounds, move |orders: Vec<NewOrder>| {
             let (writer, hints) = (writer.clone(), hints.clone());
             Box::pin(async move { flush(&writer, &hints, orders).await })
@@ -89,18 +89,18 @@ impl Intake {
 #[derive(Clone)]
 struct Writer {
     db: Db,
-    lanes: Lanes,
+    lanes: DedicatedConnections,
 }
 
 async fn flush(writer: &Writer, hints: &Hints, mut orders: Vec<NewOrder>) -> Vec<Outcome> {
     let count = orders.len();
-    let claims = hints.handoff.take(&mut orders);
+    let claims = hints.insert_claims.claim(&mut orders);
     let orders: Arc<[NewOrder]> = orders.into();
     match writer.insert(orders.clone()).await {
         Ok(created) => {
             [&WRITING, &UNABLE, &SENDING_AGAIN].into_iter().for_each(FailureLog::succeeded);
-            if let Some(tell_committed) = claims {
-                tell_committed(&created);
+            if let Some(pending) = claims {
+                pending.committed(&created);
             }
             if orders.iter().any(|order| order.first_move.is_none()) {
                 hints.work.notify_one();

@@ -9,8 +9,7 @@ mod waiters;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use schema_orders::hints::Settled;
-use schema_orders::sagas::find_settled;
+use schema_orders::sagas::{Settled, find_settled};
 use schema_pg::Db;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;

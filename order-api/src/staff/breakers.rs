@@ -13,13 +13,13 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use edge::{Object, Problem, StrictJson};
+use failpoints::Site;
 use futures_util::future::join_all;
 use http::StatusCode;
-use schema_orders::breaker_orders::{BreakerOrder, INVENTORY, find_order, give_order};
+use schema_orders::breaker_overrides::{BreakerOverride, INVENTORY, find_override, store_override};
 use schema_orders::relays::{Member, list_members};
 use schema_orders::staff_actions::{NewAction, Verdict, insert_actions};
 use schema_pg::DbError;
-use schema_pg::failpoint::Site;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -47,12 +47,12 @@ pub(crate) struct Breaker {
     /// The worst among its relays; `None`: none of them answers.
     pub(crate) state: Option<&'static str>,
     /// What staff wants; `None`: nobody has touched it.
-    pub(crate) order: Option<OrderAnswer>,
+    pub(crate) order: Option<OverrideAnswer>,
     pub(crate) relays: Vec<OfRelay>,
 }
 
 #[derive(Serialize)]
-pub(crate) struct OrderAnswer {
+pub(crate) struct OverrideAnswer {
     pub(crate) isolated: bool,
     pub(crate) actor: String,
     pub(crate) reason: String,
@@ -88,7 +88,7 @@ pub(crate) async fn list_breakers(
 ) -> Result<Json<Breakers>, Problem> {
     let read = api.staff_reads.run(|connection| {
         Box::pin(async move {
-            let order = find_order(&mut *connection, INVENTORY).await?;
+            let order = find_override(&mut *connection, INVENTORY).await?;
             Ok((order, list_members(connection).await?))
         })
     });
@@ -97,7 +97,7 @@ pub(crate) async fn list_breakers(
     let relays = join_all(asking).await;
     let state =
         STATES.into_iter().find(|state| relays.iter().any(|relay| relay.state() == Some(state)));
-    let order = order.map(OrderAnswer::from);
+    let order = order.map(OverrideAnswer::from);
     let items = vec![Breaker { name: INVENTORY, state, order, relays }];
     Ok(Json(Breakers { items, next_cursor: None }))
 }
@@ -115,7 +115,7 @@ pub(crate) async fn act(
     let isolated = wanted.r#type == BreakerAction::Isolate;
     let order = command(&api, &actor, isolated, wanted.reason).await?;
     // the relays carry it out with their next heartbeat
-    Ok((StatusCode::ACCEPTED, Json(OrderAnswer::from(order))).into_response())
+    Ok((StatusCode::ACCEPTED, Json(OverrideAnswer::from(order))).into_response())
 }
 
 /// Gives the order and writes it down.
@@ -124,13 +124,14 @@ pub(crate) async fn command(
     actor: &str,
     isolated: bool,
     reason: String,
-) -> Result<BreakerOrder, Problem> {
+) -> Result<BreakerOverride, Problem> {
     check_reason(&reason)?;
     let actor = actor.to_owned();
-    let given = api.db.write(Site::OrderBreaker, move |connection| {
+    let given = api.db.write(Site::OverrideBreaker, move |connection| {
         Box::pin(async move {
-            let before = find_order(&mut *connection, INVENTORY).await?;
-            let order = give_order(&mut *connection, INVENTORY, isolated, &actor, &reason).await?;
+            let before = find_override(&mut *connection, INVENTORY).await?;
+            let order =
+                store_override(&mut *connection, INVENTORY, isolated, &actor, &reason).await?;
             insert_actions(connection, &[audited(before.as_ref(), &order)]).await?;
             Ok::<_, DbError>(order)
         })
@@ -154,8 +155,8 @@ impl OfRelay {
     }
 }
 
-fn audited(before: Option<&BreakerOrder>, order: &BreakerOrder) -> NewAction {
-    let told = |order: &BreakerOrder| json!({"breaker": INVENTORY, "isolated": order.isolated, "number": order.number});
+fn audited(before: Option<&BreakerOverride>, order: &BreakerOverride) -> NewAction {
+    let told = |order: &BreakerOverride| json!({"breaker": INVENTORY, "isolated": order.isolated, "number": order.number});
     NewAction {
         id: Uuid::now_v7(),
         order_id: None,
@@ -172,9 +173,9 @@ fn audited(before: Option<&BreakerOrder>, order: &BreakerOrder) -> NewAction {
     }
 }
 
-impl From<BreakerOrder> for OrderAnswer {
-    fn from(order: BreakerOrder) -> OrderAnswer {
-        let BreakerOrder { isolated, actor, reason, at, .. } = order;
-        OrderAnswer { isolated, actor, reason, at }
+impl From<BreakerOverride> for OverrideAnswer {
+    fn from(order: BreakerOverride) -> OverrideAnswer {
+        let BreakerOverride { isolated, actor, reason, at, .. } = order;
+        OverrideAnswer { isolated, actor, reason, at }
     }
 }

@@ -58,7 +58,7 @@ pub(crate) async fn show_relays(
             let members = list_members(&mut *connection).await?;
             let held = count_held(&mut *connection).await?;
             let work = read_work_list(&mut *connection, SILENT_MS).await?;
-            Ok((members, held, work, schema_orders::audit::now(connection).await?))
+            Ok((members, held, work, schema_orders::consistency::now(connection).await?))
         })
     });
     let (members, held, work, as_of) = read.await?;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use http::Request;
+use in_process::NotifyScope;
 use order_api::OrderApi;
-use schema_orders::hints::NotifyScope;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -185,7 +185,7 @@ async fn it_goes_on_after_a_restart_where_it_stopped() {
 
 async fn start_again(
     database: &schema_pg::testing::TestDb,
-    hints: &schema_orders::hints::Hints,
+    hints: &in_process::Hints,
 ) -> Arc<OrderApi> {
     crate::world::start(database, hints, NotifyScope::ThisProcess, 20_000, &[NO_WAIT, FAST]).await
 }

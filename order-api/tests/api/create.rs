@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use http::{Method, header};
-use schema_orders::hints::{NotifyScope, SETTLED_CHANNEL, WORK_CHANNEL, notify};
-use schema_orders::listen::listen_for_ever;
+use in_process::NotifyScope;
+use schema_orders::listen::{SETTLED_CHANNEL, WORK_CHANNEL, listen_for_ever, notify};
 use schema_orders::testing::fresh_database;
 use schema_pg::DbError;
 use serde_json::json;

@@ -2,8 +2,8 @@
 
 use futures_util::future::join_all;
 use http::Method;
+use in_process::{Hints, NotifyScope};
 use order_api::{Deps, OrderApi};
-use schema_orders::hints::{Hints, NotifyScope};
 use schema_orders::testing::{end_all_sessions, lock_sagas};
 use schema_pg::{Db, PoolConfig};
 

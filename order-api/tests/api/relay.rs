@@ -1,11 +1,11 @@
 //! A relay that does what the test says, with the statements of the real one.
 
+use in_process::Hints;
 use saga::stored::{ClaimedSaga, LoadedSaga, OutboxChange, SagaUpdate, StoredUpdate};
 use saga::{Event, Rejection, Transition, plan, transition};
-use schema_orders::hints::{Hints, Settled};
 use schema_orders::outbox::{lock_due, lock_fresh, lock_lost};
 use schema_orders::relays::join;
-use schema_orders::sagas::store_moves;
+use schema_orders::sagas::{Settled, store_moves};
 use schema_pg::{Db, DbError};
 use uuid::Uuid;
 

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use failpoints::{Moment, Site, strike};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Collected, Full, Limited};
@@ -18,7 +19,6 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use relay_core::answer::Failure;
-use schema_pg::failpoint::{Moment, Site, strike};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout, timeout_at};
 use tower::ServiceExt as _;
@@ -70,7 +70,7 @@ pub(super) fn tcp(connect_timeout: Duration) -> Connector {
 }
 
 impl Exchange {
-    pub(super) fn over(connector: Connector) -> Exchange {
+    pub(super) fn with_connector(connector: Connector) -> Exchange {
         let mut client = Client::builder(TokioExecutor::new());
         client.timer(TokioTimer::new()).pool_timer(TokioTimer::new());
         Exchange(client.pool_idle_timeout(IDLE_TIMEOUT).build(connector))

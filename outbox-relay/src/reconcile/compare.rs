@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use relay_core::answer::Reservation;
 use saga::StateName;
-use schema_orders::looking_back::PlacedOrder;
+use schema_orders::reconcile_candidates::PlacedOrder;
 
 /// How they differ: four of the kinds that `valerix reconcile` knows, in its words. The others cannot be
 /// seen from an order.

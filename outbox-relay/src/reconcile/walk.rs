@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use schema_orders::looking_back::PlacedOrder;
+use schema_orders::reconcile_candidates::PlacedOrder;
 use tokio::time::Instant;
 use uuid::Uuid;
 

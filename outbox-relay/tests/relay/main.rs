@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+mod claim_on_insert;
 mod clock;
 mod crowds;
-mod handoff;
 mod stub;
 mod traces;
 mod world;

@@ -5,11 +5,11 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use in_process::{Hints, NotifyScope};
 use outbox_relay::gate::Gate;
 use outbox_relay::{Config, Relay, serve};
 use relay_core::breaker::BreakerState;
 use saga::stored::Line;
-use schema_orders::hints::{Hints, NotifyScope};
 use schema_orders::orders::NewOrder;
 use schema_orders::testing::insert_orders;
 use schema_pg::testing::TestDb;

@@ -10,7 +10,7 @@ use crate::{Durability, EmbeddedError, EmbeddedPostgres, Options, sys, takeover}
 
 /// A server whose directory goes away with it.
 ///
-/// Kept in a `static`, it is never dropped: then the server still ends with the process, and the next test
+/// PinnedConnection in a `static`, it is never dropped: then the server still ends with the process, and the next test
 /// process removes the directory.
 #[derive(Debug)]
 pub struct TestServer {

@@ -13,13 +13,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Instant;
 
-use schema_pg::known_bad::{self, Flaw};
+use failpoints::known_bad::{self, Flaw};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::command::{Answer, Command, Line, State};
+use crate::ctid_cache::CtidCache;
 use crate::decide::{Level, Movement, Row, Warehouse, decide};
-use crate::places::Places;
 use crate::reservations::{NewReservation, RowChange};
 use crate::stock::Locked;
 use crate::{movements, reservation_lines, reservations, stock};
@@ -40,7 +40,7 @@ pub struct Applied {
 /// Why a batch was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum Unapplied {
-    /// An item is not where it was last seen (see [`crate::places`]): undo this, and do it by the index.
+    /// An item is not where it was last seen (see [`crate::ctid_cache`]): undo this, and do it by the index.
     #[error("an item is not where it was last seen")]
     Moved,
     /// The database failed.
@@ -64,7 +64,7 @@ pub async fn apply_batch(
 pub async fn apply_batch_at(
     connection: &mut PgConnection,
     commands: &[Command],
-    places: Option<&Places>,
+    places: Option<&CtidCache>,
 ) -> Result<Applied, Unapplied> {
     let first = first_words(commands);
     let mut known = HashMap::new();
@@ -105,7 +105,7 @@ pub async fn apply_batch_at(
 async fn lock_stock(
     connection: &mut PgConnection,
     items: &[String],
-    places: Option<&Places>,
+    places: Option<&CtidCache>,
 ) -> Result<Locked, Unapplied> {
     if let Some(at) = places.and_then(|places| places.of(items)) {
         let locked = stock::lock_stock_at(connection, items, &at).await?;

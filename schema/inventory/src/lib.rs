@@ -5,16 +5,16 @@
 //! Nothing here opens a transaction of its own: see `schema_pg::Db`.
 
 pub mod apply;
-pub mod audit;
 pub mod by_order;
 pub mod command;
+pub mod consistency;
+pub mod ctid_cache;
 pub mod decide;
 pub mod gremlin;
 pub mod health;
 #[cfg(feature = "lab")]
 pub mod lab;
 pub mod movements;
-pub mod places;
 pub mod recount;
 pub mod reservation_lines;
 pub mod reservations;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use schema_inventory::apply::{Applied, Unapplied, apply_batch, apply_batch_at};
-use schema_inventory::audit::find_imbalances;
-use schema_inventory::places::Places;
+use schema_inventory::consistency::find_imbalances;
+use schema_inventory::ctid_cache::CtidCache;
 use schema_inventory::stock::{find_item, insert_item};
 use schema_inventory::testing::fresh_inventory;
 use schema_inventory::transactions::insert_adjustment;
@@ -191,14 +191,18 @@ async fn never_oversells_a_hot_item() {
     world.assert_clean_slate().await;
 }
 
-/// Places that are used whatever the index would take.
-fn used_places() -> Places {
-    let places = Places::default();
+/// CtidCache that are used whatever the index would take.
+fn used_places() -> CtidCache {
+    let places = CtidCache::default();
     places.looked_up(1, Duration::from_hours(1));
     places
 }
 
-async fn apply_at(world: &World, places: &Places, command: Command) -> Result<Applied, Unapplied> {
+async fn apply_at(
+    world: &World,
+    places: &CtidCache,
+    command: Command,
+) -> Result<Applied, Unapplied> {
     let known = places.clone();
     let applied = world.0.db.transaction(move |c| {
         Box::pin(async move { apply_batch_at(c, &[command], Some(&known)).await })

@@ -1,7 +1,7 @@
 //! Reservations that have ended go when they are old, and a late duplicate finds that out.
 
 use schema_inventory::apply::apply_batch;
-use schema_inventory::audit::{find_imbalances, find_misbookings};
+use schema_inventory::consistency::{find_imbalances, find_misbookings};
 use schema_inventory::retention::{find_removed_below, take_turn};
 use schema_inventory::stock::insert_item;
 use schema_inventory::testing::fresh_inventory;

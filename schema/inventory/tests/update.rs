@@ -1,7 +1,7 @@
 //! Staff's changes of stock against a real Postgres.
 
 use schema_inventory::apply::apply_batch;
-use schema_inventory::audit::find_imbalances;
+use schema_inventory::consistency::find_imbalances;
 use schema_inventory::stock::{find_item, list_items};
 use schema_inventory::testing::fresh_inventory;
 use schema_inventory::transactions::list_transactions;

@@ -4,22 +4,20 @@
 //! through `schema_pg::Db`. What decides is `saga::transition`; this crate loads and stores.
 //! Start at [`orders::insert_new`], then [`outbox::lock_fresh`], then [`sagas::store_moves`].
 
-pub mod audit;
 pub mod backlog;
-pub mod breaker_orders;
+pub mod breaker_overrides;
 pub mod bulk_actions;
-pub mod handoff;
+pub mod consistency;
 pub mod health;
-pub mod hints;
 pub mod idempotency_keys;
 pub mod inspection;
 #[cfg(feature = "lab")]
 pub mod lab;
 pub mod listen;
-pub mod looking_back;
 pub mod orders;
 pub mod outbox;
 pub mod reconcile_actions;
+pub mod reconcile_candidates;
 pub mod relays;
 pub mod retention;
 pub mod saga_steps;

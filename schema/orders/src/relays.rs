@@ -8,7 +8,7 @@ use relay_core::beat_report::{Beat, Renewal};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::breaker_orders::{INVENTORY, OverrideVersion};
+use crate::breaker_overrides::{INVENTORY, OverrideVersion};
 
 /// Registers a member, which counts as dead after `stale_ms` of silence, and returns its id.
 pub async fn join(

@@ -4,7 +4,8 @@ pub mod columns;
 mod found_by;
 pub mod store;
 
-use saga::stored::LoadedSaga;
+use chrono::{DateTime, Utc};
+use saga::stored::{LoadedSaga, SagaUpdate, StoredUpdate};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -12,7 +13,29 @@ pub use columns::{SagaColumns, UnknownState};
 pub(crate) use found_by::FoundBy;
 pub use store::store_moves;
 
-use crate::hints::Settled;
+/// What a waiting request needs to know of a saga that has settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Whose saga it is.
+    pub order_id: Uuid,
+    /// `confirmed`, `failed`, `cancelled`; also `parked`, and `queued` behind an open breaker.
+    pub state: String,
+    /// Why, where the state has a reason.
+    pub reason: Option<String>,
+    /// The saga's version after the move.
+    pub version: i32,
+    /// When it moved, by the database's clock.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Settled {
+    /// What a move that was stored tells those who wait for it.
+    pub fn of(decided: &SagaUpdate, moved: &StoredUpdate) -> Self {
+        let SagaColumns { state, reason, .. } = SagaColumns::from(&decided.saga);
+        let StoredUpdate { order_id, version, updated_at } = *moved;
+        Self { order_id, state, reason, version, updated_at }
+    }
+}
 
 /// One saga, locked until the transaction ends. `Err` in the inner result: a newer version's state.
 pub async fn load_for_update(

@@ -19,9 +19,10 @@ use tracing::Instrument;
 
 use crate::classify::commit_error;
 use crate::connect::{self, Addresses, ConnectError, PoolConfig, SEEK_AFTER, Unusable};
-use crate::failpoint::{Moment, Site, strike};
 use crate::silence::{Patience, give_back};
+use crate::struck::strike;
 use crate::{Class, classify};
+use failpoints::{Moment, Site};
 
 /// A pool with rules. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -112,7 +113,7 @@ impl Db {
             };
             let is_committing = Arc::new(AtomicBool::new(false));
             let told = Arc::clone(&is_committing);
-            let act = self.patience.keep(connection, |c| begin_and_commit(c, work, told)).await;
+            let act = self.patience.bounded(connection, |c| begin_and_commit(c, work, told)).await;
             let (connection, ended) = match act {
                 Ok(ended) => ended,
                 Err(silence) if is_committing.load(Relaxed) => {
@@ -178,7 +179,7 @@ impl Db {
         let db = self.clone();
         shielded(async move {
             let connection = db.live_connection().await?;
-            let (connection, result) = db.patience.keep(connection, work).await?;
+            let (connection, result) = db.patience.bounded(connection, work).await?;
             give_back(connection);
             result
         })
@@ -189,7 +190,8 @@ impl Db {
         let mut tries_left = self.pool.options().get_max_connections();
         loop {
             let connection = self.acquire().await?;
-            match self.patience.keep(connection, |connection| Box::pin(connection.ping())).await {
+            match self.patience.bounded(connection, |connection| Box::pin(connection.ping())).await
+            {
                 Ok((connection, Ok(()))) => return Ok(connection),
                 Ok((_, Err(error))) if tries_left > 0 && is_dead_connection(&error) => {
                     tries_left -= 1;

@@ -3,7 +3,7 @@
 use sqlx::Row;
 
 use crate::Db;
-use crate::known_bad::{self, Flaw};
+use failpoints::known_bad::{self, Flaw};
 
 /// Why the server is refused.
 #[derive(Debug, thiserror::Error)]

@@ -1,29 +1,26 @@
-//! What both databases share: pool, transaction helper, SQLSTATE policy, start-up checks, batcher.
+//! What both databases share: pool, transaction helper, SQLSTATE policy, start-up checks.
 //!
 //! Start at [`Db`]: all database work goes through [`Db::transaction`] or [`Db::read`], which run it
 //! in a task of its own. Nothing else in the product opens a transaction, puts a timeout around a
 //! query, or races one in a `select!`: a cancelled future can leave sqlx with a transaction nobody
 //! knows of, and the next acknowledged write is lost with it (docs/decisions, `tests/lost_ack.rs`).
 
-mod batcher;
 mod classify;
 mod connect;
 mod db;
 mod durability;
-pub mod failpoint;
-mod kept;
-pub mod known_bad;
 #[cfg(feature = "lab")]
 pub mod lab;
 mod migrate;
+mod pinned;
 pub mod retention;
 mod silence;
+mod struck;
 mod suitability;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod vitals;
 
-pub use batcher::{BatchConfig, BatchError, Batcher};
 pub use classify::{
     Class, CommitUnknown, classify, is_commit_unknown, is_connection_lost, is_lock_timeout,
     is_lock_timeout_on_key_of, is_unique_violation,
@@ -32,8 +29,8 @@ pub use connect::{ConnectError, Plans, PoolConfig, Unusable};
 pub use db::Db;
 pub use durability::{DurabilityError, check_durability};
 pub use futures_util::future::BoxFuture;
-pub use kept::{Kept, Lanes};
 pub use migrate::{MigrateError, Readiness, is_migrated, migrate, read_readiness};
+pub use pinned::{DedicatedConnections, PinnedConnection};
 /// What a unit of work gets. Crates without SQL of their own hand it on by this name.
 pub use sqlx::PgConnection as DbConnection;
 /// What a query fails with. Crates without SQL of their own name it by this.

@@ -37,7 +37,7 @@ impl Patience {
     }
 
     /// Does `work`, and answers the connection with what came of it; or gives the connection up.
-    pub(crate) async fn keep<T>(
+    pub(crate) async fn bounded<T>(
         &self,
         mut connection: PoolConnection<Postgres>,
         work: impl FnOnce(&mut PgConnection) -> BoxFuture<'_, T>,

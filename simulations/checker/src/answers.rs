@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use futures_util::TryStreamExt;
 use saga::StateName;
-use schema_orders::audit::{KeyedOrder, find_retried, find_stored, stream_keyed_orders};
+use schema_orders::consistency::{KeyedOrder, find_retried, find_stored, stream_keyed_orders};
 use sqlx::PgConnection;
 use uuid::Uuid;
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use schema_inventory::audit::dump_reservations;
-use schema_orders::audit::{dump_order, find_stock_claim};
+use schema_inventory::consistency::dump_reservations;
+use schema_orders::consistency::{dump_order, find_stock_claim};
 use serde_json::{Value, json};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};

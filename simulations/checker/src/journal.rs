@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::TryStreamExt;
 use saga::StateName;
-use schema_orders::audit::{StoredSaga, now, stream_journal};
+use schema_orders::consistency::{StoredSaga, now, stream_journal};
 use sqlx::PgConnection;
 use uuid::Uuid;
 

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use saga::{Effect, Event, Saga, Transition, plan, transition};
-use schema_orders::audit::{JournalRow, StoredSaga};
+use schema_orders::consistency::{JournalRow, StoredSaga};
 use schema_orders::saga_steps::{Phase, decode_event};
 use schema_orders::sagas::SagaColumns;
 use uuid::Uuid;

@@ -1,6 +1,6 @@
 //! The invariants I1 to I11, held against any two databases and against what the clients were told.
 //!
-//! A foreign observer: its statements (`schema_orders::audit`, `schema_inventory::audit`) are used by
+//! A foreign observer: its statements (`schema_orders::consistency`, `schema_inventory::consistency`) are used by
 //! nothing that they judge, and every journal is replayed through the pure core. Everything is
 //! streamed and bounded, so that a million orders cost seconds and little memory. It works on a
 //! quiescent system and on a live one, where it says only what must be true at every moment and looks

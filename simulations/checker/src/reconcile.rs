@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use indicatif::ProgressBar;
 use saga::StateName;
-use schema_inventory::audit::find_imbalances;
+use schema_inventory::consistency::find_imbalances;
 use serde::Serialize;
 use uuid::Uuid;
 

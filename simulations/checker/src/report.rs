@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use schema_orders::audit::Fault;
+use schema_orders::consistency::Fault;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;

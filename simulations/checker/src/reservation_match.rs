@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use saga::StateName;
-use schema_inventory::audit::HeldLine;
-use schema_orders::audit::StockClaim;
+use schema_inventory::consistency::HeldLine;
+use schema_orders::consistency::StockClaim;
 use uuid::Uuid;
 
 /// A reservation with its lines.

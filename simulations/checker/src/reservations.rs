@@ -7,11 +7,11 @@ use std::cmp::Ordering;
 
 use futures_util::TryStreamExt;
 use futures_util::stream::{BoxStream, Peekable, StreamExt};
-use schema_inventory::audit::{
+use schema_inventory::by_order::reservation_of;
+use schema_inventory::consistency::{
     HeldLine, find_held_lines, stream_held_lines, stream_orders_with_several,
 };
-use schema_inventory::by_order::reservation_of;
-use schema_orders::audit::{
+use schema_orders::consistency::{
     StockClaim, count_earned_reservations, find_stock_claim, stream_stock_claims,
 };
 use uuid::Uuid;

@@ -1,7 +1,7 @@
 //! `valerix order-api`: the order service alone. Relays live in other processes.
 
+use in_process::{Hints, NotifyScope};
 use order_api::Deps;
-use schema_orders::hints::{Hints, NotifyScope};
 
 use crate::cli::OrderApi;
 use crate::databases::ORDERS;

@@ -1,8 +1,8 @@
 //! `valerix relay`: one relay alone. Several may run; each takes over from one that falls silent.
 
 use edge::{MetricsHandle, ServeConfig};
+use in_process::{Hints, NotifyScope};
 use outbox_relay::Relay;
-use schema_orders::hints::{Hints, NotifyScope};
 use schema_pg::{Plans, PoolConfig};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;

@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use schema_orders::hints::Settled;
-use schema_orders::sagas::find_versions;
+use schema_orders::sagas::{Settled, find_versions};
 use schema_pg::Db;
 use tokio::sync::Notify;
 use tokio::sync::broadcast::Receiver;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use saga::StateName;
-use schema_orders::hints::Settled;
+use schema_orders::sagas::Settled;
 use tokio::sync::oneshot::Sender;
 use uuid::Uuid;
 

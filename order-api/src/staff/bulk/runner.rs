@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edge::Problem;
+use failpoints::Site;
+use in_process::Hints;
 use schema_orders::bulk_actions::{DueItem, ItemDone, finish_item, lock_due_item, next_turn_ms};
-use schema_orders::hints::{Hints, Settled};
-use schema_pg::failpoint::Site;
+use schema_orders::sagas::Settled;
 use schema_pg::{Class, Db, DbConnection, DbError, classify};
 use tokio::sync::Notify;
 use uuid::Uuid;

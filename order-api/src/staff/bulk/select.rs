@@ -55,7 +55,7 @@ impl Selection {
         let Selection { filter, ids } = self.clone();
         let found = api.staff_reads.run(move |connection| {
             Box::pin(async move {
-                let now = schema_orders::audit::now(&mut *connection).await?;
+                let now = schema_orders::consistency::now(&mut *connection).await?;
                 let as_of = as_of.unwrap_or(now);
                 let mut filter = filter.unwrap_or_default().resolve(&mut *connection).await?;
                 filter.ids = match (filter.ids, ids) {

@@ -100,7 +100,7 @@ pub(crate) async fn find_page(
     let before = cursor.as_deref().map(|text| cursor::decode(text, &bound_to)).transpose()?;
     let read = api.staff_reads.run(move |connection| {
         Box::pin(async move {
-            let as_of = schema_orders::audit::now(&mut *connection).await?;
+            let as_of = schema_orders::consistency::now(&mut *connection).await?;
             let filter = wanted.resolve(&mut *connection).await?;
             let page = find_sagas(&mut *connection, &filter, before, limit as usize).await?;
             let total = if wants_total {

@@ -6,7 +6,7 @@ use std::fmt;
 use sqlx::{AssertSqlSafe, Executor, PgConnection, Row};
 
 use super::{Plans, PoolConfig};
-use crate::known_bad::{self, Flaw};
+use failpoints::known_bad::{self, Flaw};
 
 /// Why a session cannot be used for work here. `Display` names no address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -42,7 +42,7 @@ pub struct KnownBadReport {
 
 #[cfg(feature = "failpoints")]
 pub(super) async fn run(options: &Options, directory: &Path) -> anyhow::Result<Outcome> {
-    use schema_pg::known_bad::Flaw;
+    use failpoints::known_bad::Flaw;
 
     let mut sightings = vec![];
     let wanted = options.known_bad.as_deref().map(Flaw::named).transpose()?;
@@ -82,8 +82,8 @@ pub(super) async fn run(options: &Options, directory: &Path) -> anyhow::Result<O
 
 /// The checks that see what the flaw does, and nothing else does.
 #[cfg(feature = "failpoints")]
-fn betrayed_by(flaw: schema_pg::known_bad::Flaw) -> &'static [&'static str] {
-    use schema_pg::known_bad::Flaw;
+fn betrayed_by(flaw: failpoints::known_bad::Flaw) -> &'static [&'static str] {
+    use failpoints::known_bad::Flaw;
 
     match flaw {
         Flaw::OutboxRemovedAtClaim => &["unfinished-without-message"],

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use schema_orders::{audit, relays};
+use schema_orders::{consistency, relays};
 use sqlx::{Connection, PgConnection};
 use tokio::time::{Instant, sleep};
 
@@ -40,7 +40,7 @@ pub(super) async fn taken_over(
     since: Instant,
 ) -> anyhow::Result<Option<Duration>> {
     let mut connection = PgConnection::connect(orders_url).await?;
-    while audit::count_messages_of(&mut connection, member).await? > 0 {
+    while consistency::count_messages_of(&mut connection, member).await? > 0 {
         if since.elapsed() > RECOVERED_WITHIN {
             return Ok(None);
         }

@@ -2,7 +2,7 @@
 //! the same drawing.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use schema_orders::audit::{Eventful, find_eventful, now};
+use schema_orders::consistency::{Eventful, find_eventful, now};
 use schema_orders::saga_steps::list_steps;
 use serde::Serialize;
 use sqlx::{Connection, PgConnection};

@@ -11,10 +11,10 @@ mod stimuli;
 use std::path::Path;
 use std::time::Duration;
 
+use failpoints::{Action, Point, points};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom;
-use schema_pg::failpoint::{Action, Point, points};
 use tokio::time::Instant;
 
 use super::options::Options;

@@ -47,7 +47,7 @@ pub(super) fn submit(world: &mut World, index: u16) {
     }
     // The id is made before the commit, and a commit may take its time: ids come out of order.
     let mut order = new_order(world, index);
-    let taken = relay::take_in(world, index, &mut order);
+    let taken = relay::claim_on_insert(world, index, &mut order);
     let slow = world.dice.percent(source, Use::Delay, 10);
     let delay_ms = world.dice.between(source, Use::Delay, 0, if slow { 1_500 } else { 5 });
     world.put(world.now_ms + delay_ms, Event::Insert(world.inserts.len() as u32));
@@ -64,7 +64,7 @@ pub(super) fn insert(world: &mut World, number: u32) {
     remember(world, index, written);
     if let Some(taken) = taken {
         let is_written = inserted.map(|inserted| inserted == Insertion::Created).ok();
-        relay::written(world, index, taken, is_written);
+        relay::committed(world, index, taken, is_written);
     }
     match inserted {
         Ok(Insertion::Created) => acknowledge(world, index, id, "created"),

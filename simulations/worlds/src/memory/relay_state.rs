@@ -157,7 +157,7 @@ impl Looks {
 
 /// A call that waits for its order's insert.
 #[derive(Debug, Clone)]
-pub(super) struct Taken {
+pub(super) struct PendingClaim {
     pub(super) relay: u16,
     pub(super) life: u32,
     pub(super) member: i64,

@@ -9,7 +9,7 @@ use super::inventory::Inventory;
 use super::known_bad::KnownBad;
 use super::people::{Customer, Plan};
 use super::queue::{Event, Queue, Step};
-use super::relay_state::{Relay, Taken};
+use super::relay_state::{PendingClaim, Relay};
 use super::setting::Setting;
 use super::store::{Broken, NewOrder, Store};
 use super::trace::{Happened, Trace};
@@ -40,7 +40,7 @@ pub(super) struct World {
     pub(super) customers: Vec<Customer>,
     pub(super) plans: Vec<Plan>,
     /// Orders on their way to the database, and whose they are.
-    pub(super) inserts: Vec<(u16, NewOrder, Option<Taken>)>,
+    pub(super) inserts: Vec<(u16, NewOrder, Option<PendingClaim>)>,
     pub(super) requests: Vec<Request>,
     pub(super) letters: Vec<Letter>,
     pub(super) known_bad: Option<KnownBad>,

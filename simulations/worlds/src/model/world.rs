@@ -121,7 +121,7 @@ pub(super) enum Deadline {
 pub(super) struct Reservation {
     pub(super) row: Row,
     pub(super) max_epoch: u8,
-    /// Units taken, by item. Kept beside `row`, so that a flaw can make the two disagree.
+    /// Units taken, by item. PinnedConnection beside `row`, so that a flaw can make the two disagree.
     pub(super) taken: [u8; ITEMS_MAX],
 }
 

@@ -92,7 +92,7 @@ impl Relay {
         let mut life = Life {
             member,
             gate,
-            inventory: Arc::new(Inventory::over(turmoil_tcp(), &config)?),
+            inventory: Arc::new(Inventory::with_connector(turmoil_tcp(), &config)?),
             recorder: self.recorder(),
             in_flight: InFlight::default(),
             relay: self,
@@ -155,7 +155,7 @@ impl Relay {
 
     fn recorder(&self) -> Recorder {
         let relay = self.clone();
-        Recorder::over(move |moves| {
+        Recorder::with_flush(move |moves| {
             let relay = relay.clone();
             Box::pin(async move { relay.record(&moves).await })
         })

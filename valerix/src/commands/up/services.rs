@@ -1,8 +1,8 @@
 //! The three services in one process: what they share, and in which order they stop.
 
 use edge::MetricsHandle;
+use in_process::{Hints, NotifyScope};
 use outbox_relay::Relay;
-use schema_orders::hints::{Hints, NotifyScope};
 use schema_pg::Db;
 
 use super::places::Listeners;

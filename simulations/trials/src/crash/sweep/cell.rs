@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use failpoints::{Action, STRUCK, Site, VARIABLE};
 use schema_orders::{bulk_actions, outbox, relays};
-use schema_pg::failpoint::{Action, STRUCK, Site, VARIABLE};
 use sqlx::{Connection, PgConnection};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};

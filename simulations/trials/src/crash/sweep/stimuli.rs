@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use chrono::Utc;
+use failpoints::Site;
 use schema_orders::relays;
-use schema_pg::failpoint::Site;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
@@ -56,7 +56,7 @@ impl Stimuli {
             Site::ActOnSaga => self.note().await,
             Site::BeginBulk | Site::WorkBulkItem => self.begin_bulk("the sweep asks for it").await,
             Site::SkipBulkItem => self.begin_bulk(REFUSED).await,
-            Site::OrderBreaker => self.switch_breaker().await,
+            Site::OverrideBreaker => self.switch_breaker().await,
             Site::JoinRelays => self.remove_relays().await,
             Site::UpdateStock => self.update_stock().await,
             Site::SwitchGremlin => self.switch_gremlin().await,

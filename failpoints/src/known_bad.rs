@@ -4,7 +4,7 @@
 //! one place of the product; `valerix simulate run known-bad` succeeds only where the invariants are
 //! seen broken. A flaw that the seeded worlds plant too has the same name there.
 //!
-//! Flaws exist only with the cargo feature `failpoints`: without it [`is_on`] is `false` at compile time, no
+//! Flaws exist only with the cargo feature `armed` of this crate: without it [`is_on`] is `false` at compile time, no
 //! name is in the binary, and a process that is told of one refuses to start.
 
 /// The environment variable that names the flaw.
@@ -40,10 +40,10 @@ pub enum FlawError {
     Unknown(String),
 }
 
-#[cfg(feature = "failpoints")]
+#[cfg(feature = "armed")]
 pub use planted::{is_on, plant};
 
-#[cfg(feature = "failpoints")]
+#[cfg(feature = "armed")]
 mod planted {
     use std::sync::OnceLock;
 
@@ -96,13 +96,13 @@ mod planted {
 }
 
 /// Without the feature there is nothing to plant.
-#[cfg(not(feature = "failpoints"))]
+#[cfg(not(feature = "armed"))]
 pub fn plant(setting: Option<&str>) -> Result<(), FlawError> {
     if setting.is_some() { Err(FlawError::NotBuilt) } else { Ok(()) }
 }
 
 /// Without the feature no process has a flaw that is known.
-#[cfg(not(feature = "failpoints"))]
+#[cfg(not(feature = "armed"))]
 pub const fn is_on(_: Flaw) -> bool {
     false
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use schema_orders::handoff::Taken;
+use in_process::insert_claims::PendingClaims;
 use schema_orders::orders::{Created, NewOrder, insert_new};
 use uuid::Uuid;
 
@@ -14,11 +14,11 @@ async fn world() -> World {
 }
 
 /// Orders that the relay has claimed and nobody has written yet.
-async fn claimed(relay: &RunningRelay, count: usize) -> (Vec<NewOrder>, Taken) {
+async fn claimed(relay: &RunningRelay, count: usize) -> (Vec<NewOrder>, PendingClaims) {
     let mut orders: Vec<NewOrder> = (0..count).map(|_| new_order(60_000)).collect();
     loop {
-        if let Some(taken) = relay.hints.handoff.take(&mut orders) {
-            return (orders, taken);
+        if let Some(pending) = relay.hints.insert_claims.claim(&mut orders) {
+            return (orders, pending);
         }
         // it has not joined yet
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -41,11 +41,11 @@ fn ids(orders: &[NewOrder]) -> Vec<Uuid> {
 async fn orders_claimed_with_their_insert_are_confirmed_with_one_call_each() {
     let world = world().await;
     let relay = world.relay(&[]);
-    let (orders, taken) = claimed(&relay, 20).await;
+    let (orders, pending) = claimed(&relay, 20).await;
     assert!(orders.iter().all(|order| order.first_move.is_some()));
     let created = insert(&world, &orders).await;
     assert_eq!(world.stub.seen().len(), 0, "nothing is called before the insert is known to stand");
-    taken(&created);
+    pending.committed(&created);
     for id in ids(&orders) {
         let saga = world.until_state(id, "confirmed").await;
         assert_eq!((saga.attempt, saga.epoch, saga.in_doubt), (1, 1, false));
@@ -60,12 +60,12 @@ async fn orders_claimed_with_their_insert_are_confirmed_with_one_call_each() {
 async fn a_key_that_was_taken_makes_no_call() {
     let world = world().await;
     let relay = world.relay(&[]);
-    let (first, taken) = claimed(&relay, 1).await;
-    taken(&insert(&world, &first).await);
+    let (first, pending) = claimed(&relay, 1).await;
+    pending.committed(&insert(&world, &first).await);
     world.until_state(first[0].id, "confirmed").await;
-    let (mut again, taken) = claimed(&relay, 2).await;
+    let (mut again, pending) = claimed(&relay, 2).await;
     again[0].key.clone_from(&first[0].key);
-    taken(&insert(&world, &again).await);
+    pending.committed(&insert(&world, &again).await);
     world.until_state(again[1].id, "confirmed").await;
     assert_eq!(world.stub.seen().len(), 2, "one for each order that was written");
     relay.stop().await;
@@ -76,9 +76,9 @@ async fn a_key_that_was_taken_makes_no_call() {
 async fn an_insert_whose_commit_got_no_answer_is_found_and_replayed_in_doubt() {
     let world = world().await;
     let relay = world.relay(&[]);
-    let (orders, taken) = claimed(&relay, 3).await;
+    let (orders, pending) = claimed(&relay, 3).await;
     insert(&world, &orders).await;
-    drop(taken);
+    drop(pending);
     for id in ids(&orders) {
         world.until_state(id, "confirmed").await;
         assert_eq!(world.journal(id).await, ["created", "claimed", "claimed", "step_done"]);
@@ -91,10 +91,10 @@ async fn an_insert_whose_commit_got_no_answer_is_found_and_replayed_in_doubt() {
 async fn what_a_dead_relay_had_claimed_with_the_insert_is_taken_over() {
     let world = world().await;
     let relay = world.relay(&[]);
-    let (orders, taken) = claimed(&relay, 3).await;
+    let (orders, pending) = claimed(&relay, 3).await;
     relay.die();
     insert(&world, &orders).await;
-    std::mem::forget(taken);
+    std::mem::forget(pending);
     let _second = world.relay(&[]);
     for id in ids(&orders) {
         let saga = world.until_state(id, "confirmed").await;
@@ -107,14 +107,14 @@ async fn what_a_dead_relay_had_claimed_with_the_insert_is_taken_over() {
 async fn nothing_is_claimed_with_the_insert_while_calls_are_held_back() {
     let world = world().await;
     let relay = world.relay(&["--batch-calls", "off"]);
-    let (orders, taken) = claimed(&relay, 1).await;
+    let (orders, pending) = claimed(&relay, 1).await;
     world.stub.script(&[Act::Do]);
-    taken(&insert(&world, &orders).await);
+    pending.committed(&insert(&world, &orders).await);
     let gate = relay.gate();
     gate.isolate();
-    assert!(relay.hints.handoff.take(&mut [new_order(60_000)]).is_none());
+    assert!(relay.hints.insert_claims.claim(&mut [new_order(60_000)]).is_none());
     gate.close();
-    assert!(relay.hints.handoff.take(&mut [new_order(60_000)]).is_some());
+    assert!(relay.hints.insert_claims.claim(&mut [new_order(60_000)]).is_some());
     world.until_state(orders[0].id, "confirmed").await;
     relay.stop().await;
     assert!(relay_has_left(&world).await);

@@ -1,17 +1,21 @@
-//! A relay that claims an order with its insert: `outbox_relay::take_in`, where time passes between the
+//! A relay that claims an order with its insert: `outbox_relay::claim_on_insert`, where time passes between the
 //! decision, the commit and the call.
 
 use super::{look, wakes};
 use crate::memory::dice::{Source, Use};
-use crate::memory::relay_state::Taken;
+use crate::memory::relay_state::PendingClaim;
 use crate::memory::store::NewOrder;
 use crate::memory::trace::Happened;
 use crate::memory::world::World;
-use outbox_relay::take_in::claim_new;
+use outbox_relay::claim_on_insert::claim_new;
 use schema_orders::orders::NewOrder as ProductsNewOrder;
 
 /// Has a relay claim the order before it is written, where one is free to.
-pub(crate) fn take_in(world: &mut World, index: u16, order: &mut NewOrder) -> Option<Taken> {
+pub(crate) fn claim_on_insert(
+    world: &mut World,
+    index: u16,
+    order: &mut NewOrder,
+) -> Option<PendingClaim> {
     if !world.setting.handoff {
         return None;
     }
@@ -31,12 +35,17 @@ pub(crate) fn take_in(world: &mut World, index: u16, order: &mut NewOrder) -> Op
     let call = claim_new(memory.member, &mut new)?;
     order.first_move = new.first_move;
     memory.hold(call.loaded.order_id);
-    Some(Taken { relay, life: place.life, member: memory.member, call })
+    Some(PendingClaim { relay, life: place.life, member: memory.member, call })
 }
 
 /// The insert has ended. The relay may have died meanwhile, or be another one by now.
-pub(crate) fn written(world: &mut World, index: u16, taken: Taken, is_written: Option<bool>) {
-    let Taken { relay, life, member, call } = taken;
+pub(crate) fn committed(
+    world: &mut World,
+    index: u16,
+    pending: PendingClaim,
+    is_written: Option<bool>,
+) {
+    let PendingClaim { relay, life, member, call } = pending;
     let place = &mut world.relays[usize::from(relay)];
     if !place.up || place.life != life {
         return;

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// Places remembered at most; beyond that all are forgotten, and learned again.
+/// CtidCache remembered at most; beyond that all are forgotten, and learned again.
 const PLACES_MAX: usize = 100_000;
 /// A look-up by the index that takes longer has many versions to walk past.
 const NEAR: Duration = Duration::from_millis(1);
@@ -28,12 +28,12 @@ const TRUSTED_AFTER: u32 = 256;
 
 /// What one process remembers. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Places(Arc<Mutex<Known>>);
+pub struct CtidCache(Arc<Mutex<Known>>);
 
 #[derive(Debug, Default)]
 struct Known {
     of: BTreeMap<String, String>,
-    /// Places are used until then.
+    /// CtidCache are used until then.
     far_until: Option<Instant>,
     /// Batches that go without places from now on.
     rest: u32,
@@ -41,7 +41,7 @@ struct Known {
     without_miss: u32,
 }
 
-impl Places {
+impl CtidCache {
     /// Where these items are: if the way over the index is long, and all of them were seen before.
     pub fn of(&self, items: &[String]) -> Option<Vec<String>> {
         let mut known = self.lock();
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn knows_where_all_items_were_seen_last_or_says_nothing() {
-        let places = Places::default();
+        let places = CtidCache::default();
         places.looked_up(1, LONG);
         assert_eq!(places.of(&items(&["a"])), None);
         places.learn(seen("a", "(0,7)"));
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn says_nothing_while_the_way_over_the_index_is_short() {
-        let places = Places::default();
+        let places = CtidCache::default();
         places.learn(seen("a", "(0,7)"));
         assert_eq!(places.of(&items(&["a"])), None);
         places.looked_up(1, LONG);
@@ -129,9 +129,9 @@ mod tests {
 
     #[test]
     fn rests_after_a_miss_and_longer_after_the_next() {
-        let places = Places::default();
+        let places = CtidCache::default();
         places.looked_up(1, LONG);
-        let rests = |places: &Places| {
+        let rests = |places: &CtidCache| {
             places.learn(seen("a", "(0,7)"));
             (0..2 * REST_MAX).take_while(|_| places.of(&items(&["a"])).is_none()).count()
         };
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn what_it_remembers_is_bounded() {
-        let places = Places::default();
+        let places = CtidCache::default();
         for number in 0..=PLACES_MAX {
             places.learn(seen(&number.to_string(), "(0,1)"));
         }

@@ -21,7 +21,7 @@ const SITES: [(Site, &str, Shape); 20] = [
     (Site::BeginBulk, "order-api.begin-bulk", Shape::Transaction),
     (Site::WorkBulkItem, "order-api.work-bulk-item", Shape::Transaction),
     (Site::SkipBulkItem, "order-api.skip-bulk-item", Shape::Transaction),
-    (Site::OrderBreaker, "order-api.order-breaker", Shape::Transaction),
+    (Site::OverrideBreaker, "order-api.override-breaker", Shape::Transaction),
     (Site::JoinRelays, "relay.join-relays", Shape::Transaction),
     (Site::BeatRelay, "relay.beat-relay", Shape::Statement),
     (Site::ClaimSagas, "relay.claim-sagas", Shape::Transaction),

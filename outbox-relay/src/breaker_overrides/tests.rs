@@ -10,8 +10,8 @@ struct CommandLine {
     config: Config,
 }
 
-fn staff_orders() -> StaffOrders {
-    StaffOrders::new(Gate::new(&CommandLine::parse_from(["test"]).config.gate(), 1))
+fn overrides() -> BreakerOverrides {
+    BreakerOverrides::new(Gate::new(&CommandLine::parse_from(["test"]).config.gate(), 1))
 }
 
 fn order(number: i64, isolated: bool) -> OverrideVersion {
@@ -20,7 +20,7 @@ fn order(number: i64, isolated: bool) -> OverrideVersion {
 
 #[test]
 fn each_order_is_carried_out_once() {
-    let mut orders = staff_orders();
+    let mut orders = overrides();
     assert_eq!(orders.apply(None), Applied::Nothing);
     assert_eq!(orders.apply(Some(order(1, true))), Applied::Isolated);
     assert_eq!(orders.gate.snapshot().breaker.state, BreakerState::Isolated);
@@ -36,9 +36,9 @@ fn each_order_is_carried_out_once() {
 
 #[test]
 fn a_relay_that_starts_is_isolated_and_never_closed_by_an_old_order() {
-    let mut late = staff_orders();
+    let mut late = overrides();
     assert_eq!(late.apply(Some(order(7, true))), Applied::Isolated);
-    let mut later = staff_orders();
+    let mut later = overrides();
     assert_eq!(later.apply(Some(order(8, false))), Applied::Nothing);
     assert_eq!(later.apply(Some(order(9, false))), Applied::Closed);
 }

@@ -91,7 +91,7 @@ pub async fn find_orders_again(
 }
 
 /// The time, for the eldest of the relays that give signs of life; `None` for every other one.
-pub async fn find_time_of_eldest(
+pub async fn now_if_leader(
     connection: &mut PgConnection,
     relay: i64,
 ) -> sqlx::Result<Option<DateTime<Utc>>> {

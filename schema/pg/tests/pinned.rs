@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use schema_pg::failpoint::Site;
+use failpoints::Site;
 use schema_pg::testing::{TestDb, fresh_database};
-use schema_pg::{Db, Lanes, PoolConfig};
+use schema_pg::{Db, DedicatedConnections, PoolConfig};
 use sqlx::migrate::Migrator;
 use sqlx::{Executor, PgConnection};
 
@@ -14,7 +14,7 @@ const SITE: Site = Site::InsertOrders;
 struct World {
     database: TestDb,
     db: Db,
-    lanes: Lanes,
+    lanes: DedicatedConnections,
 }
 
 impl World {
@@ -25,7 +25,7 @@ impl World {
         database.db.pool().execute(sql).await.expect("created");
         let config = PoolConfig { connections_max: 4, ..PoolConfig::new(&database.url, "kept") };
         let db = Db::connect(&config).await.expect("up");
-        let lanes = db.lanes();
+        let lanes = db.dedicated();
         Self { database, db, lanes }
     }
 

@@ -8,7 +8,7 @@ pub const INVENTORY: &str = "inventory";
 
 /// The newest order for a breaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BreakerOrder {
+pub struct BreakerOverride {
     /// Grows with every order: a relay carries each out once.
     pub number: i64,
     /// Isolated, or closed and left to itself.
@@ -31,15 +31,15 @@ pub struct OverrideVersion {
 }
 
 /// Gives an order, which takes the place of the one before.
-pub async fn give_order(
+pub async fn store_override(
     connection: &mut PgConnection,
     name: &str,
     isolated: bool,
     actor: &str,
     reason: &str,
-) -> sqlx::Result<BreakerOrder> {
+) -> sqlx::Result<BreakerOverride> {
     sqlx::query_as!(
-        BreakerOrder,
+        BreakerOverride,
         "insert into breaker_orders (name, number, isolated, actor, reason)
          values ($1, 1, $2, $3, $4)
          on conflict (name) do update
@@ -56,12 +56,12 @@ pub async fn give_order(
 }
 
 /// The newest order for a breaker; `None`: staff has never touched it.
-pub async fn find_order(
+pub async fn find_override(
     connection: &mut PgConnection,
     name: &str,
-) -> sqlx::Result<Option<BreakerOrder>> {
+) -> sqlx::Result<Option<BreakerOverride>> {
     sqlx::query_as!(
-        BreakerOrder,
+        BreakerOverride,
         "select number, isolated, actor, reason, at from breaker_orders where name = $1",
         name,
     )
@@ -69,8 +69,8 @@ pub async fn find_order(
     .await
 }
 
-impl From<&BreakerOrder> for OverrideVersion {
-    fn from(order: &BreakerOrder) -> OverrideVersion {
-        OverrideVersion { number: order.number, isolated: order.isolated }
+impl From<&BreakerOverride> for OverrideVersion {
+    fn from(given: &BreakerOverride) -> OverrideVersion {
+        OverrideVersion { number: given.number, isolated: given.isolated }
     }
 }

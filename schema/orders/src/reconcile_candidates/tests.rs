@@ -53,7 +53,7 @@ async fn one_relay_is_the_eldest_until_it_falls_silent() {
         async || test.db.transaction(|c| Box::pin(join(c, "relay", None, 60_000))).await.unwrap();
     let (elder, younger) = (register().await, register().await);
     let is_eldest = async |relay| {
-        let time = test.db.read(move |c| Box::pin(find_time_of_eldest(c, relay)));
+        let time = test.db.read(move |c| Box::pin(now_if_leader(c, relay)));
         time.await.unwrap().is_some()
     };
     assert!(is_eldest(elder).await && !is_eldest(younger).await);

@@ -5,13 +5,13 @@
 
 use std::sync::Arc;
 
-use schema_orders::breaker_orders::OverrideVersion;
+use schema_orders::breaker_overrides::OverrideVersion;
 
 use crate::gate::Gate;
 
 /// What has been carried out so far.
 #[derive(Debug)]
-pub struct StaffOrders {
+pub struct BreakerOverrides {
     gate: Arc<Gate>,
     newest: Option<i64>,
 }
@@ -27,7 +27,7 @@ pub enum Applied {
     Nothing,
 }
 
-impl StaffOrders {
+impl BreakerOverrides {
     /// Nothing has been applied yet.
     pub fn new(gate: Arc<Gate>) -> Self {
         Self { gate, newest: None }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::{FailpointError, Point};
+use super::{FailpointError, Point, Struck};
 
 /// How long a stalled point stalls: longer than a silent relay is waited for.
 pub const STALL: Duration = Duration::from_millis(1_500);
@@ -82,7 +82,7 @@ impl FromStr for Armed {
     }
 }
 
-pub(super) async fn strike(point: Point) -> Result<(), sqlx::Error> {
+pub(super) async fn strike(point: Point) -> Result<(), Struck> {
     let armed = ARMED.get().into_iter().flatten().filter(|armed| armed.point == point);
     for armed in armed {
         if armed.hits.fetch_add(1, Ordering::Relaxed) + 1 == armed.hit {
@@ -93,7 +93,7 @@ pub(super) async fn strike(point: Point) -> Result<(), sqlx::Error> {
 }
 
 impl Armed {
-    async fn strike(&self) -> Result<(), sqlx::Error> {
+    async fn strike(&self) -> Result<(), Struck> {
         let name = self.point.name();
         // One write, so that it stands in the log also when the process is gone a moment later.
         let _ = io::stderr().write_all(format!("{STRUCK}{name}\n").as_bytes());
@@ -101,10 +101,7 @@ impl Armed {
             Action::Kill => std::process::abort(),
             Action::Panic => panic!("failpoint {name}"),
             Action::Stall => tokio::time::sleep(STALL).await,
-            Action::Error => {
-                let broken = io::Error::new(io::ErrorKind::ConnectionReset, "failpoint");
-                return Err(sqlx::Error::Io(broken));
-            }
+            Action::Error => return Err(Struck),
         }
         Ok(())
     }

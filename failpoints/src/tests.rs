@@ -33,7 +33,7 @@ fn what_cannot_be_meant_is_refused() {
     }
 }
 
-#[cfg(not(feature = "failpoints"))]
+#[cfg(not(feature = "armed"))]
 #[test]
 fn a_build_without_them_refuses_to_be_told_of_any() {
     let told = super::arm(Some("relay.claim-sagas.within=kill")).unwrap_err().to_string();

@@ -13,8 +13,9 @@ use sqlx::{Connection, PgConnection, Postgres};
 
 use crate::classify::commit_error;
 use crate::db::{Db, shielded, then_strike};
-use crate::failpoint::{Moment, Site, strike};
 use crate::silence::give_back;
+use crate::struck::strike;
+use failpoints::{Moment, Site};
 
 /// A kept connection that has not been used for so long may have died meanwhile, and is asked first.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
@@ -23,12 +24,12 @@ const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// costs: nobody else uses it, and it is kept only after a unit of work that ended in order. After anything
 /// else it goes back through the guard, and the next one gets another.
 #[derive(Debug)]
-pub struct Kept {
+pub struct PinnedConnection {
     db: Db,
     connection: Option<(PoolConnection<Postgres>, Instant)>,
 }
 
-impl Kept {
+impl PinnedConnection {
     /// Runs `work`, which is one statement that commits by itself: one round trip in all. An error that is not
     /// the server's word on the statement leaves open whether it was committed.
     pub async fn write_one<T, E, F>(&mut self, site: Site, work: F) -> Result<T, E>
@@ -43,7 +44,7 @@ impl Kept {
         let kept = self.connection.take();
         let (value, connection) = shielded(async move {
             let connection = db.still_live(kept).await?;
-            match db.patience.keep(connection, work).await? {
+            match db.patience.bounded(connection, work).await? {
                 (connection, Ok(value)) => Ok((value, connection)),
                 (connection, Err(error)) => {
                     give_back(connection);
@@ -75,67 +76,67 @@ impl Kept {
     }
 }
 
-/// Kept connections for units of work that come again and again, a few at a time. Cheap to clone.
+/// PinnedConnection connections for units of work that come again and again, a few at a time. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Lanes {
+pub struct DedicatedConnections {
     db: Db,
-    free: Arc<Mutex<Vec<Kept>>>,
+    free: Arc<Mutex<Vec<PinnedConnection>>>,
 }
 
-impl Lanes {
-    /// [`Kept::write_one`].
+impl DedicatedConnections {
+    /// [`PinnedConnection::write_one`].
     pub async fn write_one<T, E, F>(&self, site: Site, work: F) -> Result<T, E>
     where
         F: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
         T: Send + 'static,
         E: From<sqlx::Error> + Send + 'static,
     {
-        let mut lane = self.take();
-        let written = lane.write_one(site, work).await;
-        self.put_back(lane);
+        let mut connection = self.take();
+        let written = connection.write_one(site, work).await;
+        self.put_back(connection);
         written
     }
 
-    /// [`Kept::write`].
+    /// [`PinnedConnection::write`].
     pub async fn write<T, E, F>(&self, site: Site, work: F) -> Result<T, E>
     where
         F: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
         T: Send + 'static,
         E: From<sqlx::Error> + Send + 'static,
     {
-        let mut lane = self.take();
-        let written = lane.write(site, work).await;
-        self.put_back(lane);
+        let mut connection = self.take();
+        let written = connection.write(site, work).await;
+        self.put_back(connection);
         written
     }
 
-    fn take(&self) -> Kept {
-        self.lock().pop().unwrap_or_else(|| self.db.keep())
+    fn take(&self) -> PinnedConnection {
+        self.lock().pop().unwrap_or_else(|| self.db.pin())
     }
 
     /// A quarter of the pool is kept at most: the rest is everybody's.
-    fn put_back(&self, lane: Kept) {
+    fn put_back(&self, connection: PinnedConnection) {
         let most = self.db.pool.options().get_max_connections() as usize / 4;
         let mut free = self.lock();
         if free.len() < most.max(1) {
-            free.push(lane);
+            free.push(connection);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Kept>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<PinnedConnection>> {
         self.free.lock().expect("nobody panics while holding the lock")
     }
 }
 
 impl Db {
     /// A connection to keep, for one unit of work after the other.
-    pub fn keep(&self) -> Kept {
-        Kept { db: self.clone(), connection: None }
+    pub fn pin(&self) -> PinnedConnection {
+        PinnedConnection { db: self.clone(), connection: None }
     }
 
     /// Connections to keep, for as many units of work as there are at the same time.
-    pub fn lanes(&self) -> Lanes {
-        Lanes { db: self.clone(), free: Arc::default() }
+    pub fn dedicated(&self) -> DedicatedConnections {
+        DedicatedConnections { db: self.clone(), free: Arc::default() }
     }
 
     /// What was kept, if it is still there.
@@ -146,7 +147,10 @@ impl Db {
         match kept {
             Some((connection, used_at)) if used_at.elapsed() < TRUSTED_FOR => Ok(connection),
             Some((connection, _)) => {
-                match self.patience.keep(connection, |connection| Box::pin(connection.ping())).await
+                match self
+                    .patience
+                    .bounded(connection, |connection| Box::pin(connection.ping()))
+                    .await
                 {
                     Ok((connection, Ok(()))) => Ok(connection),
                     _ => self.live_connection().await,

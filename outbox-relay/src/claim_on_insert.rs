@@ -1,4 +1,4 @@
-//! Taking new orders of this process with their insert (see `schema_orders::handoff`): the claim is
+//! Claiming new orders of this process with their insert (see `in_process::insert_claims`): the claim is
 //! decided as any other, stored by the insert, and driven once that has committed.
 //!
 //! Only while the way is free. Behind an open breaker, during a drain and where this relay holds
@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
+use in_process::insert_claims::PendingClaims;
 use relay_core::decide::{Call, ClaimDecision, on_claim};
 use saga::stored::{ClaimedSaga, LoadedSaga, SagaUpdate};
 use saga::{Claim, Saga};
-use schema_orders::handoff::Taken;
 use schema_orders::orders::{Created, NewOrder};
 use tokio_util::task::TaskTracker;
 
@@ -21,25 +21,25 @@ use crate::metrics;
 use crate::record::Recorder;
 use crate::relay::Relay;
 
-/// What taking orders needs of a relay that runs.
-pub(crate) struct TakeIn {
+/// What claiming orders needs of a relay that runs.
+pub(crate) struct InsertClaimer {
     pub(crate) relay: Relay,
     pub(crate) membership: Membership,
     pub(crate) recorder: Recorder,
     pub(crate) tasks: TaskTracker,
 }
 
-impl TakeIn {
-    /// From now on, until the handoff is closed.
+impl InsertClaimer {
+    /// From now on, until it is closed.
     pub(crate) fn open(self) {
-        let handoff = self.relay.hints.handoff.clone();
-        let taking = Arc::new(self);
-        handoff.open(Arc::new(move |orders| Self::take(&taking, orders)));
+        let claims = self.relay.hints.insert_claims.clone();
+        let claimer = Arc::new(self);
+        claims.open(Arc::new(move |orders| Self::claim(&claimer, orders)));
     }
 
-    fn take(taking: &Arc<Self>, orders: &mut [NewOrder]) -> Option<Taken> {
-        let relay = taking.membership.id();
-        let places = taking.relay.places_for_new() as usize;
+    fn claim(claimer: &Arc<Self>, orders: &mut [NewOrder]) -> Option<PendingClaims> {
+        let relay = claimer.membership.id();
+        let places = claimer.relay.slots_for_new() as usize;
         // Up to the first that it cannot claim: what came of each is told by its place.
         let calls: Vec<Call> =
             orders.iter_mut().take(places).map_while(|order| claim_new(relay, order)).collect();
@@ -47,17 +47,17 @@ impl TakeIn {
             return None;
         }
         // Held before they are committed: a sweep that sees them must not take them for lost.
-        let held = taking.relay.in_flight.hold(calls.iter().map(|call| call.loaded.order_id));
+        let held = claimer.relay.in_flight.hold(calls.iter().map(|call| call.loaded.order_id));
         let moves = orders.iter().filter_map(|order| order.first_move.clone()).collect();
-        let taking = Arc::clone(taking);
-        let awaited = Awaited { taking, relay, moves, calls, held: Some(held) };
-        Some(Box::new(move |created| awaited.begin(created)))
+        let claimer = Arc::clone(claimer);
+        let awaited = Awaited { claimer, relay, moves, calls, held: Some(held) };
+        Some(PendingClaims::new(move |created| awaited.committed(created)))
     }
 }
 
 /// Calls that wait for their insert to commit.
 struct Awaited {
-    taking: Arc<TakeIn>,
+    claimer: Arc<InsertClaimer>,
     relay: i64,
     moves: Vec<SagaUpdate>,
     calls: Vec<Call>,
@@ -66,7 +66,7 @@ struct Awaited {
 
 impl Awaited {
     /// Drives those that were written.
-    fn begin(mut self, created: &Created) {
+    fn committed(mut self, created: &Created) {
         let held = self.held.take();
         metrics::moved(self.moves.iter().filter(|first| created.at(first.order_id).is_some()));
         let calls: Vec<Call> = std::mem::take(&mut self.calls)
@@ -77,8 +77,8 @@ impl Awaited {
             return;
         }
         metrics::claimed(u32::try_from(calls.len()).unwrap_or(u32::MAX));
-        let driver = self.taking.relay.driver(&self.taking.recorder, self.relay);
-        self.taking.tasks.spawn(async move {
+        let driver = self.claimer.relay.driver(&self.claimer.recorder, self.relay);
+        self.claimer.tasks.spawn(async move {
             driver.drive(calls).await;
             drop(held);
         });
@@ -89,8 +89,8 @@ impl Drop for Awaited {
     /// Whether the insert was committed is unknown: look for what is held without knowing.
     fn drop(&mut self) {
         if self.held.is_some() {
-            self.taking.relay.is_unsure.store(true, Ordering::Release);
-            self.taking.relay.wake();
+            self.claimer.relay.is_unsure.store(true, Ordering::Release);
+            self.claimer.relay.wake();
         }
     }
 }

@@ -1,21 +1,24 @@
 //! Failpoints: named moments at which a run may be told to die, to fail, to stall or to panic.
 //!
 //! Before and after everything that lasts (a transaction, a statement of its own) and every call that
-//! leaves the process. They exist only with the cargo feature `failpoints`: without it [`strike`] is
+//! leaves the process. They exist only with the cargo feature `armed` of this crate (`failpoints` of the binary): without it [`strike`] is
 //! an empty function, no name of a point is in the binary, and a process that is told to arm one
 //! refuses to start. Which one strikes is said by [`VARIABLE`] (see [`arm`]).
 //!
-//! Every write of a service goes through [`crate::Db::write`] or [`crate::Db::write_one`], which ask for
-//! its [`Site`]; a house rule (`cargo tidy`) checks that. So no write can be without its failpoints.
+//! Every write of a service goes through `schema_pg::Db::write` or `write_one`, which ask for its [`Site`]; a house
+//! rule (`cargo tidy`) checks that. So no write can be without its failpoints. This is the one list of what the services
+//! do that lasts; the crates that do it know no list.
 
-#[cfg(any(test, feature = "failpoints"))]
+pub mod known_bad;
+
+#[cfg(any(test, feature = "armed"))]
 mod armed;
-#[cfg(any(test, feature = "failpoints"))]
+#[cfg(any(test, feature = "armed"))]
 mod catalogue;
 
-#[cfg(any(test, feature = "failpoints"))]
+#[cfg(any(test, feature = "armed"))]
 pub use armed::{Action, HITS_MAX, STALL, STRUCK};
-#[cfg(any(test, feature = "failpoints"))]
+#[cfg(any(test, feature = "armed"))]
 pub use catalogue::{Point, Shape, points};
 
 /// The environment variable that arms failpoints.
@@ -36,8 +39,8 @@ pub enum Site {
     WorkBulkItem,
     /// An item that cannot be carried out.
     SkipBulkItem,
-    /// Staff's order for the breaker.
-    OrderBreaker,
+    /// Staff's override of the breaker.
+    OverrideBreaker,
     /// A relay becomes a member.
     JoinRelays,
     /// A relay's sign of life.
@@ -77,6 +80,17 @@ pub enum Moment {
     After,
 }
 
+/// A failpoint failed what was about to be done, as a lost connection would.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("failpoint")]
+pub struct Struck;
+
+impl From<Struck> for std::io::Error {
+    fn from(struck: Struck) -> Self {
+        Self::new(std::io::ErrorKind::ConnectionReset, struck)
+    }
+}
+
 /// Why the variable's value cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FailpointError {
@@ -96,31 +110,31 @@ pub enum FailpointError {
 }
 
 /// Without the feature there is nothing to arm.
-#[cfg(not(any(test, feature = "failpoints")))]
+#[cfg(not(any(test, feature = "armed")))]
 pub fn arm(setting: Option<&str>) -> Result<(), FailpointError> {
     if setting.is_some() { Err(FailpointError::NotBuilt) } else { Ok(()) }
 }
 
 /// Arms what the variable says, once for this process.
-#[cfg(any(test, feature = "failpoints"))]
+#[cfg(any(test, feature = "armed"))]
 pub fn arm(setting: Option<&str>) -> Result<(), FailpointError> {
-    if !cfg!(feature = "failpoints") && setting.is_some() {
+    if !cfg!(feature = "armed") && setting.is_some() {
         return Err(FailpointError::NotBuilt);
     }
     armed::arm(setting)
 }
 
 /// Passes this point: usually nothing happens, and without the feature nothing can.
-#[cfg(not(any(test, feature = "failpoints")))]
+#[cfg(not(any(test, feature = "armed")))]
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "it must cost nothing")]
-pub fn strike(_: Site, _: Moment) -> std::future::Ready<Result<(), sqlx::Error>> {
+pub fn strike(_: Site, _: Moment) -> std::future::Ready<Result<(), Struck>> {
     std::future::ready(Ok(()))
 }
 
 /// Passes this point: usually nothing happens.
-#[cfg(any(test, feature = "failpoints"))]
-pub async fn strike(site: Site, moment: Moment) -> Result<(), sqlx::Error> {
+#[cfg(any(test, feature = "armed"))]
+pub async fn strike(site: Site, moment: Moment) -> Result<(), Struck> {
     armed::strike(Point { site, moment }).await
 }
 
