@@ -67,14 +67,14 @@ pub(crate) struct Intake(Batcher<Asked, Outcome>);
 
 /// The ledger in Postgres.
 pub(crate) fn ledger_in(db: &Db) -> Ledger {
-    let (lanes, places) = (db.dedicated(), CtidCache::default());
+    let (connections, places) = (db.dedicated(), CtidCache::default());
     Arc::new(move |commands| {
-        let (lanes, places) = (lanes.clone(), places.clone());
+        let (connections, places) = (connections.clone(), places.clone());
         Box::pin(async move {
-            let applied = match apply(&lanes, &commands, Some(&places)).await {
+            let applied = match apply(&connections, &commands, Some(&places)).await {
                 Err(Unapplied::Moved) => {
                     places.missed();
-                    apply(&lanes, &commands, None).await
+                    apply(&connections, &commands, None).await
                 }
                 applied => applied,
             };
@@ -91,12 +91,12 @@ pub(crate) fn ledger_in(db: &Db) -> Ledger {
 }
 
 async fn apply(
-    lanes: &DedicatedConnections,
+    connections: &DedicatedConnections,
     commands: &Arc<[Command]>,
     places: Option<&CtidCache>,
 ) -> Result<Applied, Unapplied> {
     let (commands, places) = (Arc::clone(commands), places.cloned());
-    let applied = lanes.write(Site::ApplyCommands, move |connection| {
+    let applied = connections.write(Site::ApplyCommands, move |connection| {
         Box::pin(async move { apply_batch_at(connection, &commands, places.as_ref()).await })
     });
     applied.await

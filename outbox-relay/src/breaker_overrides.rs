@@ -1,6 +1,6 @@
-//! Staff's orders for the breaker, as the heartbeat brings them: each carried out once.
+//! Staff's overrides of the breaker, as the heartbeat brings them: each is applied once.
 //!
-//! An order that was there before this relay is carried out only where it isolates. To close a breaker that
+//! An override that was there before this relay is applied only where it isolates. To close a breaker that
 //! has just been made would undo what it has found out by itself since.
 
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use schema_orders::breaker_overrides::OverrideVersion;
 
 use crate::gate::Gate;
 
-/// What has been carried out so far.
+/// Applies overrides to a gate, and knows which it applied last.
 #[derive(Debug)]
 pub struct BreakerOverrides {
     gate: Arc<Gate>,
     newest: Option<i64>,
 }
 
-/// What an order has changed.
+/// What an override has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
     /// Calls may go out again: there is work to look for.

@@ -56,12 +56,12 @@ impl Claimed {
 
 /// Claims sagas. `in_flight` is what the relay knows that it holds.
 pub async fn claim(
-    lanes: &DedicatedConnections,
+    connections: &DedicatedConnections,
     in_flight: &InFlight,
     request: ClaimRequest,
 ) -> Result<Claimed, DbError> {
     let in_flight = in_flight.clone();
-    let claimed = lanes
+    let claimed = connections
         .write(Site::ClaimSagas, move |connection| {
             Box::pin(async move {
                 let ClaimRequest { relay, mode, .. } = request;

@@ -39,10 +39,10 @@ impl InsertClaimer {
 
     fn claim(claimer: &Arc<Self>, orders: &mut [NewOrder]) -> Option<PendingClaims> {
         let relay = claimer.membership.id();
-        let places = claimer.relay.slots_for_new() as usize;
+        let slots = claimer.relay.slots_for_new() as usize;
         // Up to the first that it cannot claim: what came of each is told by its place.
         let calls: Vec<Call> =
-            orders.iter_mut().take(places).map_while(|order| claim_new(relay, order)).collect();
+            orders.iter_mut().take(slots).map_while(|order| claim_new(relay, order)).collect();
         if calls.is_empty() {
             return None;
         }

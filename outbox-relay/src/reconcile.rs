@@ -3,7 +3,7 @@
 //! Orders and stock live in two databases, and no transaction spans both. The protocol keeps them in
 //! step; this looks whether it does. It writes nothing and repairs nothing (`valerix reconcile` does),
 //! asks by the published contract, at a pace that no order notices, and rests while the breaker is not
-//! closed. The eldest living relay does it, so that it is done once. Newest orders come first, and the
+//! closed. The leader does it, so that it is done once. Newest orders come first, and the
 //! whole history once an hour at most ([`walk`]). What differs is looked at again before it counts
 //! ([`findings`]). See docs/decisions/0015.
 

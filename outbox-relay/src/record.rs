@@ -41,10 +41,10 @@ pub struct Recorder {
 impl Recorder {
     /// Starts the batcher. `hints` gets what has settled, after it has been committed.
     pub fn start(db: &Db, hints: Hints, scope: NotifyScope, stop: CancellationToken) -> Self {
-        let lanes = db.dedicated();
+        let connections = db.dedicated();
         let batcher = Batcher::start(BATCH, move |moves| {
-            let (lanes, hints, stop) = (lanes.clone(), hints.clone(), stop.clone());
-            Box::pin(async move { flush(&lanes, &hints, scope, &stop, moves).await })
+            let (connections, hints, stop) = (connections.clone(), hints.clone(), stop.clone());
+            Box::pin(async move { flush(&connections, &hints, scope, &stop, moves).await })
         });
         Self { batcher }
     }
@@ -66,16 +66,16 @@ impl Recorder {
 }
 
 async fn flush(
-    lanes: &DedicatedConnections,
+    connections: &DedicatedConnections,
     hints: &Hints,
     scope: NotifyScope,
     stop: &CancellationToken,
     moves: Vec<SagaUpdate>,
 ) -> Vec<Recorded> {
-    let recorded = match store(lanes, scope, stop, moves.clone()).await {
+    let recorded = match store(connections, scope, stop, moves.clone()).await {
         Ok(recorded) => recorded,
         Err(Class::BadInput | Class::Conflict | Class::Bug) if moves.len() > 1 => {
-            one_by_one(lanes, scope, stop, moves.clone()).await
+            one_by_one(connections, scope, stop, moves.clone()).await
         }
         Err(_) => vec![Recorded::Dropped; moves.len()],
     };
@@ -85,14 +85,14 @@ async fn flush(
 
 /// One bad row must not take the others with it.
 async fn one_by_one(
-    lanes: &DedicatedConnections,
+    connections: &DedicatedConnections,
     scope: NotifyScope,
     stop: &CancellationToken,
     moves: Vec<SagaUpdate>,
 ) -> Vec<Recorded> {
     let mut recorded = Vec::with_capacity(moves.len());
     for decided in moves {
-        let mut one = store(lanes, scope, stop, vec![decided]).await.unwrap_or_default();
+        let mut one = store(connections, scope, stop, vec![decided]).await.unwrap_or_default();
         recorded.push(one.pop().unwrap_or(Recorded::Dropped));
     }
     recorded
@@ -100,7 +100,7 @@ async fn one_by_one(
 
 /// Stores until it is answered, refused, or the relay stops.
 async fn store(
-    lanes: &DedicatedConnections,
+    connections: &DedicatedConnections,
     scope: NotifyScope,
     stop: &CancellationToken,
     moves: Vec<SagaUpdate>,
@@ -108,7 +108,7 @@ async fn store(
     let mut pause = PAUSE.0;
     loop {
         let mut attempt = moves.clone();
-        let stored = lanes
+        let stored = connections
             .write_one(Site::RecordOutcomes, move |connection| {
                 Box::pin(async move {
                     if known_bad::is_on(Flaw::NoFenceInOrders) {

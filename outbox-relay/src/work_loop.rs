@@ -110,7 +110,7 @@ pub async fn serve(
 /// The loop's shell: it does what the schedule says.
 struct Work {
     relay: Relay,
-    lanes: DedicatedConnections,
+    connections: DedicatedConnections,
     membership: Membership,
     recorder: Recorder,
     tasks: TaskTracker,
@@ -127,7 +127,15 @@ impl Work {
         reports: watch::Receiver<BeatReport>,
     ) -> Self {
         let schedule = Schedule::new(relay.config.schedule(), relay.gate.now_ms());
-        Self { lanes: relay.db.dedicated(), relay, membership, recorder, tasks, reports, schedule }
+        Self {
+            connections: relay.db.dedicated(),
+            relay,
+            membership,
+            recorder,
+            tasks,
+            reports,
+            schedule,
+        }
     }
 
     async fn run(&mut self, stop: &CancellationToken) {
@@ -197,7 +205,7 @@ impl Work {
         is_awaited: bool,
     ) -> Result<(), DbError> {
         let request = ClaimRequest { relay: self.membership.id(), source, limit, mode };
-        let claimed = claim(&self.lanes, &self.relay.in_flight, request).await?;
+        let claimed = claim(&self.connections, &self.relay.in_flight, request).await?;
         tell_stored(&self.relay.hints, &claimed.stored);
         let found = claimed.found();
         let schedule = &mut self.schedule;

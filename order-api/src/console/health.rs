@@ -36,7 +36,7 @@ struct Page {
     chart: Chart,
     checks: Vec<CheckRow>,
     breaker: Mark,
-    staff_order: Option<StaffOrder>,
+    staff_override: Option<StaffOverride>,
     gates: Vec<GateRow>,
     changes: Vec<ChangeRow>,
     vitals: VitalsWords,
@@ -51,7 +51,7 @@ struct CheckRow {
     took: String,
 }
 
-struct StaffOrder {
+struct StaffOverride {
     text: &'static str,
     actor: String,
     reason: String,
@@ -77,7 +77,7 @@ pub(super) async fn show(
     page(&api, &visit, None).await
 }
 
-/// POST: staff's hand on the breaker.
+/// POST: staff overrides the breaker.
 pub(super) async fn switch(
     State(api): State<Arc<OrderApi>>,
     visit: Visit,
@@ -127,7 +127,9 @@ async fn page(
         light,
         checks: checks_of(&report),
         breaker: words::of_breaker(state),
-        staff_order: breaker.and_then(|b| b.order.as_ref()).map(|order| StaffOrder::of(order, now)),
+        staff_override: breaker
+            .and_then(|b| b.newest.as_ref())
+            .map(|newest| StaffOverride::of(newest, now)),
         gates: relays.iter().map(GateRow::of).collect(),
         changes: changes.iter().map(ChangeRow::of).collect(),
         vitals: VitalsWords::of(api),
@@ -153,13 +155,13 @@ impl ChangeRow {
     }
 }
 
-impl StaffOrder {
-    fn of(order: &OverrideAnswer, now: DateTime<Utc>) -> StaffOrder {
-        StaffOrder {
-            text: if order.isolated { "paused calls" } else { "resumed calls" },
-            actor: order.actor.clone(),
-            reason: order.reason.clone(),
-            at: When::new(order.at, now),
+impl StaffOverride {
+    fn of(newest: &OverrideAnswer, now: DateTime<Utc>) -> StaffOverride {
+        StaffOverride {
+            text: if newest.isolated { "paused calls" } else { "resumed calls" },
+            actor: newest.actor.clone(),
+            reason: newest.reason.clone(),
+            at: When::new(newest.at, now),
         }
     }
 }

@@ -66,7 +66,7 @@ impl Intake {
             flushes_max: config.batch_flushes_max as usize,
             queue_max: config.queue_max as usize,
         };
-        let writer = Writer { lanes: db.dedicated(), db };
+        let writer = Writer { connections: db.dedicated(), db };
         let batcher = Batcher::start(bounds, move |orders: Vec<NewOrder>| {
             let (writer, hints) = (writer.clone(), hints.clone());
             Box::pin(async move { flush(&writer, &hints, orders).await })
@@ -89,7 +89,7 @@ impl Intake {
 #[derive(Clone)]
 struct Writer {
     db: Db,
-    lanes: DedicatedConnections,
+    connections: DedicatedConnections,
 }
 
 async fn flush(writer: &Writer, hints: &Hints, mut orders: Vec<NewOrder>) -> Vec<Outcome> {
@@ -139,7 +139,7 @@ impl Writer {
     }
 
     async fn insert_once(&self, orders: Arc<[NewOrder]>) -> Result<Created, DbError> {
-        let insert = self.lanes.write_one(Site::InsertOrders, move |connection| {
+        let insert = self.connections.write_one(Site::InsertOrders, move |connection| {
             Box::pin(async move { insert_new(connection, &orders).await })
         });
         insert.await

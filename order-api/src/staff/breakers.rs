@@ -1,5 +1,5 @@
 //! GET /api/breakers and POST /api/breakers/{name}/actions: how inventory looks to each relay, and staff's
-//! hand on the switch.
+//! overrides.
 //!
 //! The breaker lives in each relay, so its figures are asked of each. What staff wants is a row that all of
 //! them read (docs/decisions, 0010), so that it also reaches those that nobody can ask.
@@ -47,7 +47,8 @@ pub(crate) struct Breaker {
     /// The worst among its relays; `None`: none of them answers.
     pub(crate) state: Option<&'static str>,
     /// What staff wants; `None`: nobody has touched it.
-    pub(crate) order: Option<OverrideAnswer>,
+    #[serde(rename = "order")]
+    pub(crate) newest: Option<OverrideAnswer>,
     pub(crate) relays: Vec<OfRelay>,
 }
 
@@ -88,17 +89,17 @@ pub(crate) async fn list_breakers(
 ) -> Result<Json<Breakers>, Problem> {
     let read = api.staff_reads.run(|connection| {
         Box::pin(async move {
-            let order = find_override(&mut *connection, INVENTORY).await?;
-            Ok((order, list_members(connection).await?))
+            let newest = find_override(&mut *connection, INVENTORY).await?;
+            Ok((newest, list_members(connection).await?))
         })
     });
-    let (order, members) = read.await?;
+    let (newest, members) = read.await?;
     let asking = members.into_iter().take(ASKED_MAX).map(|member| ask(&api, member));
     let relays = join_all(asking).await;
     let state =
         STATES.into_iter().find(|state| relays.iter().any(|relay| relay.state() == Some(state)));
-    let order = order.map(OverrideAnswer::from);
-    let items = vec![Breaker { name: INVENTORY, state, order, relays }];
+    let newest = newest.map(OverrideAnswer::from);
+    let items = vec![Breaker { name: INVENTORY, state, newest, relays }];
     Ok(Json(Breakers { items, next_cursor: None }))
 }
 
@@ -113,12 +114,12 @@ pub(crate) async fn act(
     }
     check_reason(&wanted.reason)?;
     let isolated = wanted.r#type == BreakerAction::Isolate;
-    let order = command(&api, &actor, isolated, wanted.reason).await?;
-    // the relays carry it out with their next heartbeat
-    Ok((StatusCode::ACCEPTED, Json(OverrideAnswer::from(order))).into_response())
+    let newest = command(&api, &actor, isolated, wanted.reason).await?;
+    // the relays apply it with their next heartbeat
+    Ok((StatusCode::ACCEPTED, Json(OverrideAnswer::from(newest))).into_response())
 }
 
-/// Gives the order and writes it down.
+/// Stores the override with its row of the audit log.
 pub(crate) async fn command(
     api: &OrderApi,
     actor: &str,
@@ -127,18 +128,23 @@ pub(crate) async fn command(
 ) -> Result<BreakerOverride, Problem> {
     check_reason(&reason)?;
     let actor = actor.to_owned();
-    let given = api.db.write(Site::OverrideBreaker, move |connection| {
+    let written = api.db.write(Site::OverrideBreaker, move |connection| {
         Box::pin(async move {
             let before = find_override(&mut *connection, INVENTORY).await?;
-            let order =
+            let newest =
                 store_override(&mut *connection, INVENTORY, isolated, &actor, &reason).await?;
-            insert_actions(connection, &[audited(before.as_ref(), &order)]).await?;
-            Ok::<_, DbError>(order)
+            insert_actions(connection, &[audited(before.as_ref(), &newest)]).await?;
+            Ok::<_, DbError>(newest)
         })
     });
-    let order = given.await.map_err(|error| db_problem::problem_of(&error))?;
-    tracing::warn!(breaker = INVENTORY, isolated, actor = order.actor, "staff's hand");
-    Ok(order)
+    let newest = written.await.map_err(|error| db_problem::problem_of(&error))?;
+    tracing::warn!(
+        breaker = INVENTORY,
+        isolated,
+        actor = newest.actor,
+        "staff has overridden the breaker"
+    );
+    Ok(newest)
 }
 
 async fn ask(api: &OrderApi, member: Member) -> OfRelay {
@@ -155,18 +161,18 @@ impl OfRelay {
     }
 }
 
-fn audited(before: Option<&BreakerOverride>, order: &BreakerOverride) -> NewAction {
-    let told = |order: &BreakerOverride| json!({"breaker": INVENTORY, "isolated": order.isolated, "number": order.number});
+fn audited(before: Option<&BreakerOverride>, newest: &BreakerOverride) -> NewAction {
+    let told = |told: &BreakerOverride| json!({"breaker": INVENTORY, "isolated": told.isolated, "number": told.number});
     NewAction {
         id: Uuid::now_v7(),
         order_id: None,
-        actor: order.actor.clone(),
+        actor: newest.actor.clone(),
         kind: "breaker".to_owned(),
-        reason: order.reason.clone(),
+        reason: newest.reason.clone(),
         evidence: None,
         bulk_id: None,
         before: before.map(told),
-        after: Some(told(order)),
+        after: Some(told(newest)),
         version: None,
         verdict: Verdict::Applied,
         detail: None,
@@ -174,8 +180,8 @@ fn audited(before: Option<&BreakerOverride>, order: &BreakerOverride) -> NewActi
 }
 
 impl From<BreakerOverride> for OverrideAnswer {
-    fn from(order: BreakerOverride) -> OverrideAnswer {
-        let BreakerOverride { isolated, actor, reason, at, .. } = order;
+    fn from(newest: BreakerOverride) -> OverrideAnswer {
+        let BreakerOverride { isolated, actor, reason, at, .. } = newest;
         OverrideAnswer { isolated, actor, reason, at }
     }
 }

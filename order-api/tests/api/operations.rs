@@ -1,4 +1,4 @@
-//! GET /api/lookup, /api/relay, /api/breakers, and staff's hand on the breaker.
+//! GET /api/lookup, /api/relay, /api/breakers, and overrides of the breaker.
 
 use axum::body::Body;
 use axum::routing::get;

@@ -1,23 +1,26 @@
-//! Table `breaker_orders`: what staff wants of a breaker. Relays read it with their heartbeat.
+//! Overrides of a breaker by staff. Relays read them with their heartbeat.
+//!
+//! Their table is called `breaker_orders`. A migration that renamed it would stop the binaries of the version before,
+//! which run beside the new ones during an update.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-/// Circuit breaker: inventory: the only one there is.
+/// The breaker of the calls to inventory: the only one there is.
 pub const INVENTORY: &str = "inventory";
 
-/// The newest order for a breaker.
+/// The newest override of a breaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BreakerOverride {
-    /// Grows with every order: a relay carries each out once.
+    /// Grows with every override: a relay applies each once.
     pub number: i64,
     /// Isolated, or closed and left to itself.
     pub isolated: bool,
-    /// Who.
+    /// Who in staff set it.
     pub actor: String,
-    /// Why.
+    /// Why they did.
     pub reason: String,
-    /// When.
+    /// When they did, by the database's clock.
     pub at: DateTime<Utc>,
 }
 
@@ -30,7 +33,7 @@ pub struct OverrideVersion {
     pub isolated: bool,
 }
 
-/// Gives an order, which takes the place of the one before.
+/// Stores an override, which takes the place of the one before.
 pub async fn store_override(
     connection: &mut PgConnection,
     name: &str,
@@ -55,7 +58,7 @@ pub async fn store_override(
     .await
 }
 
-/// The newest order for a breaker; `None`: staff has never touched it.
+/// The newest override of a breaker; `None`: staff has never touched it.
 pub async fn find_override(
     connection: &mut PgConnection,
     name: &str,
@@ -70,7 +73,7 @@ pub async fn find_override(
 }
 
 impl From<&BreakerOverride> for OverrideVersion {
-    fn from(given: &BreakerOverride) -> OverrideVersion {
-        OverrideVersion { number: given.number, isolated: given.isolated }
+    fn from(newest: &BreakerOverride) -> OverrideVersion {
+        OverrideVersion { number: newest.number, isolated: newest.isolated }
     }
 }

@@ -36,7 +36,7 @@ pub struct NewOrder {
     pub traceparent: Option<String>,
     /// Milliseconds from now until the saga gives up.
     pub deadline_ms: i64,
-    /// The claim of a relay in this process, stored with the insert (see [`crate::handoff`]).
+    /// The claim of a relay in this process, stored with the insert. `None`: written unclaimed.
     pub first_move: Option<SagaUpdate>,
 }
 

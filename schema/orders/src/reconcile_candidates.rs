@@ -90,7 +90,8 @@ pub async fn find_orders_again(
     .await
 }
 
-/// The time, for the eldest of the relays that give signs of life; `None` for every other one.
+/// The database's time, for the leader: of the relays with a fresh heartbeat, the one that joined first. `None` for every
+/// other one.
 pub async fn now_if_leader(
     connection: &mut PgConnection,
     relay: i64,

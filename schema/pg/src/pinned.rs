@@ -1,7 +1,7 @@
-//! Connections that are kept by who uses them all the time, instead of taken from the pool and given back.
+//! Connections that are pinned to who uses them all the time, instead of taken from the pool and given back.
 //!
 //! A unit of work on the pool costs a guard and a ping besides (`connect`): five round trips around one statement. On
-//! a connection that is kept it is three, or one for a statement that commits by itself. Under load every order
+//! a pinned connection it is three, or one for a statement that commits by itself. Under load every order
 //! goes through three of these, so it is a good part of what it costs.
 
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -17,10 +17,10 @@ use crate::silence::give_back;
 use crate::struck::strike;
 use failpoints::{Moment, Site};
 
-/// A kept connection that has not been used for so long may have died meanwhile, and is asked first.
+/// A pinned connection that has not been used for so long may have died meanwhile, and is asked first.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
-/// A connection that is kept, and so needs neither the ping nor the guard that each unit of work on the pool
+/// A connection of one user, which so needs neither the ping nor the guard that each unit of work on the pool
 /// costs: nobody else uses it, and it is kept only after a unit of work that ended in order. After anything
 /// else it goes back through the guard, and the next one gets another.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl PinnedConnection {
         Ok(value)
     }
 
-    /// [`Db::write`] on the connection that is kept.
+    /// [`Db::write`] on this connection.
     pub async fn write<T, E, F>(&mut self, site: Site, work: F) -> Result<T, E>
     where
         F: for<'c> FnOnce(&'c mut PgConnection) -> BoxFuture<'c, Result<T, E>> + Send + 'static,
@@ -76,7 +76,7 @@ impl PinnedConnection {
     }
 }
 
-/// PinnedConnection connections for units of work that come again and again, a few at a time. Cheap to clone.
+/// Pinned connections for units of work that come again and again, a few at a time. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct DedicatedConnections {
     db: Db,
@@ -129,12 +129,12 @@ impl DedicatedConnections {
 }
 
 impl Db {
-    /// A connection to keep, for one unit of work after the other.
+    /// A connection of one's own, for one unit of work after the other.
     pub fn pin(&self) -> PinnedConnection {
         PinnedConnection { db: self.clone(), connection: None }
     }
 
-    /// Connections to keep, for as many units of work as there are at the same time.
+    /// Connections of one's own, for as many units of work as there are at the same time.
     pub fn dedicated(&self) -> DedicatedConnections {
         DedicatedConnections { db: self.clone(), free: Arc::default() }
     }

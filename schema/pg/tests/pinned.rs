@@ -1,4 +1,4 @@
-//! Connections that are kept: what is written on them stands, and none is kept that should not be.
+//! Pinned connections: what is written on them stands, and none is kept that should not be.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ const SITE: Site = Site::InsertOrders;
 struct World {
     database: TestDb,
     db: Db,
-    lanes: DedicatedConnections,
+    connections: DedicatedConnections,
 }
 
 impl World {
@@ -25,16 +25,16 @@ impl World {
         database.db.pool().execute(sql).await.expect("created");
         let config = PoolConfig { connections_max: 4, ..PoolConfig::new(&database.url, "kept") };
         let db = Db::connect(&config).await.expect("up");
-        let lanes = db.dedicated();
-        Self { database, db, lanes }
+        let connections = db.dedicated();
+        Self { database, db, connections }
     }
 
     async fn statement(&self, id: i32) -> Result<(), sqlx::Error> {
-        self.lanes.write_one(SITE, move |c| Box::pin(insert(c, id))).await
+        self.connections.write_one(SITE, move |c| Box::pin(insert(c, id))).await
     }
 
     async fn transaction(&self, ids: &'static [i32]) -> Result<(), sqlx::Error> {
-        let written = self.lanes.write(SITE, move |c| {
+        let written = self.connections.write(SITE, move |c| {
             Box::pin(async move {
                 for id in ids {
                     insert(c, *id).await?;
@@ -92,9 +92,9 @@ async fn what_fails_is_undone_and_the_next_one_does_not_meet_it() {
 #[tokio::test]
 async fn a_panic_is_undone_and_continues_in_the_caller() {
     let world = World::new().await;
-    let lanes = world.lanes.clone();
+    let connections = world.connections.clone();
     let caller = tokio::spawn(async move {
-        let written = lanes.write::<(), sqlx::Error, _>(SITE, |c| {
+        let written = connections.write::<(), sqlx::Error, _>(SITE, |c| {
             Box::pin(async move {
                 insert(c, 1).await?;
                 panic!("planted")
@@ -110,7 +110,7 @@ async fn a_panic_is_undone_and_continues_in_the_caller() {
 #[tokio::test]
 async fn a_caller_that_goes_away_does_not_stop_the_work() {
     let world = World::new().await;
-    let slow = world.lanes.write::<(), sqlx::Error, _>(SITE, |c| {
+    let slow = world.connections.write::<(), sqlx::Error, _>(SITE, |c| {
         Box::pin(async move {
             insert(c, 1).await?;
             c.execute("select pg_sleep(0.2)").await?;
@@ -128,7 +128,7 @@ async fn a_caller_that_goes_away_does_not_stop_the_work() {
 async fn those_who_come_together_share_the_pool_and_leave_most_of_it() {
     let world = World::new().await;
     let slow = |id| {
-        world.lanes.write::<(), sqlx::Error, _>(SITE, move |c| {
+        world.connections.write::<(), sqlx::Error, _>(SITE, move |c| {
             Box::pin(async move {
                 c.execute("select pg_sleep(0.05)").await?;
                 insert(c, id).await

@@ -47,20 +47,20 @@ async fn a_page_is_the_newest_between_two_ids_that_are_old_enough() {
 }
 
 #[tokio::test]
-async fn one_relay_is_the_eldest_until_it_falls_silent() {
+async fn one_relay_is_the_leader_until_it_falls_silent() {
     let test = schema_pg::testing::fresh_database("orders", &crate::MIGRATOR).await;
     let register =
         async || test.db.transaction(|c| Box::pin(join(c, "relay", None, 60_000))).await.unwrap();
     let (elder, younger) = (register().await, register().await);
-    let is_eldest = async |relay| {
+    let is_leader = async |relay| {
         let time = test.db.read(move |c| Box::pin(now_if_leader(c, relay)));
         time.await.unwrap().is_some()
     };
-    assert!(is_eldest(elder).await && !is_eldest(younger).await);
+    assert!(is_leader(elder).await && !is_leader(younger).await);
     sqlx::query("update relays set heartbeat_at = now() - interval '2 minutes' where id = $1")
         .bind(elder)
         .execute(test.db.pool())
         .await
         .unwrap();
-    assert!(is_eldest(younger).await);
+    assert!(is_leader(younger).await);
 }

@@ -24,7 +24,7 @@ pub(super) struct Setting {
     pub(super) in_flight_max: usize,
     pub(super) batches: bool,
     /// Relays claim new orders with their insert.
-    pub(super) handoff: bool,
+    pub(super) claims_on_insert: bool,
     pub(super) breaker: BreakerConfig,
     pub(super) planned: Vec<Planned>,
     /// By how much the clock of each order service is wrong.
@@ -83,15 +83,15 @@ impl Setting {
             claim_max: between(dice, 1, 4) as usize,
             in_flight_max: between(dice, 1, 6) as usize,
             batches: chance(dice, 50),
-            handoff: false,
+            claims_on_insert: false,
             clocks_ms: Vec::new(),
             breaker: draw_breaker(dice),
             planned: draw_planned(dice, until_ms, relays),
             staff_at_ms: (0..between(dice, 0, 4)).map(|_| between(dice, 0, until_ms)).collect(),
             faults: draw_faults(dice, until_ms),
         };
-        let handoff = chance(dice, 50);
-        Setting { handoff, clocks_ms: draw_clocks(dice), ..setting }
+        let claims_on_insert = chance(dice, 50);
+        Setting { claims_on_insert, clocks_ms: draw_clocks(dice), ..setting }
     }
 }
 

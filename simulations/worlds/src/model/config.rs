@@ -62,7 +62,7 @@ pub enum Feature {
     /// A relay may be stopped in good order: it hands over what it holds.
     HandOver,
     /// Each relay shares its process with an order service, and may claim an order with its insert.
-    Handoff,
+    ClaimOnInsert,
 }
 
 /// A set of features.
@@ -112,7 +112,7 @@ impl Config {
     }
 
     fn small() -> Vec<Config> {
-        use Feature::{Breaker, Cancel, Deadline, Duplicates, HandOver, Handoff, Poison};
+        use Feature::{Breaker, Cancel, ClaimOnInsert, Deadline, Duplicates, HandOver, Poison};
         use Feature::{Proxy, TwoVersions};
         let everything_but_poison = Features::of(&[
             Cancel,
@@ -147,10 +147,14 @@ impl Config {
                 .with(&[Proxy, Duplicates]),
             Config { name: "stopped and started", faults: 3, ..PLAIN }
                 .with(&[HandOver, Deadline, Cancel]),
-            Config { name: "claimed with the insert", faults: 3, ..PLAIN }
-                .with(&[Handoff, Cancel, Deadline, HandOver]),
+            Config { name: "claimed with the insert", faults: 3, ..PLAIN }.with(&[
+                ClaimOnInsert,
+                Cancel,
+                Deadline,
+                HandOver,
+            ]),
             Config { name: "two orders claimed with their inserts", stock: plenty, ..two }
-                .with(&[Handoff, Breaker]),
+                .with(&[ClaimOnInsert, Breaker]),
         ]
     }
 

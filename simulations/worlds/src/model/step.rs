@@ -166,7 +166,7 @@ fn order_actions(config: &Config, world: &World, order: u8, actions: &mut Vec<Ac
 
 /// A relay that is busy here stands for one that holds as much as it may.
 fn submit_claimed(config: &Config, world: &World, order: u8, actions: &mut Vec<Action>) {
-    if !config.has(Feature::Handoff) {
+    if !config.has(Feature::ClaimOnInsert) {
         return;
     }
     for relay in 0..config.relays {

@@ -16,7 +16,7 @@ pub(crate) fn claim_on_insert(
     index: u16,
     order: &mut NewOrder,
 ) -> Option<PendingClaim> {
-    if !world.setting.handoff {
+    if !world.setting.claims_on_insert {
         return None;
     }
     let relays = u64::from(world.setting.relays);
