@@ -1,32 +1,30 @@
-//! The running service: what its handlers share, and its tasks in the background.
+//! What all handlers share, and the tasks in the background. No handler is known here.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use edge::health::HealthCache;
 use edge::{Cached, MetricsHandle, ResponseWindow};
 use in_process::{Hints, NotifyScope};
 use schema_orders::listen::{SETTLED_CHANNEL, WORK_CHANNEL, listen_for_ever};
 use schema_pg::Db;
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::Config;
 use crate::backlog_gauges::BacklogGauges;
-use crate::console::Console;
-use crate::health::InventoryProbe;
-use crate::orders::events::Streams;
+use crate::console::state::Console;
+use crate::health::inventory_probe::InventoryProbe;
+use crate::orders::events::streams::Streams;
 use crate::orders::intake::Intake;
 use crate::orders::order_waiters::{OrderWaiters, WaitersMax};
-use crate::routes;
 use crate::staff::access::StaffAccess;
-use crate::staff::breakers::GateProbe;
-use crate::staff::bulk::Runner;
+use crate::staff::breakers::probe::GateProbe;
+use crate::staff::bulk::runner::Runner;
 use crate::staff::reads::StaffReads;
-use crate::staff::sagas::{GroupsAnswer, StatsAnswer};
+use crate::staff::sagas::groups::GroupsAnswer;
+use crate::staff::sagas::stats::StatsAnswer;
 
 /// How long figures for staff may be shown again.
 const FIGURES_FRESH: Duration = Duration::from_secs(1);
@@ -69,25 +67,8 @@ pub struct OrderApi {
     pub(crate) stats: Cached<Arc<StatsAnswer>>,
     pub(crate) groups: Cached<Arc<GroupsAnswer>>,
     pub(crate) console: Console,
-    tasks: TaskTracker,
-    stop: CancellationToken,
-}
-
-/// Serves on `listener` until `stop`, drains, and ends its tasks.
-pub async fn serve(config: Config, deps: Deps, listener: TcpListener, stop: CancellationToken) {
-    let serve_config = config.serve_config();
-    let api = OrderApi::start(config, deps);
-    // a stream would outlast any drain
-    let end_streams = async {
-        stop.cancelled().await;
-        api.streams.close();
-        api.console.close();
-    };
-    let serving = edge::serve(listener, api.router(), serve_config, stop.clone());
-    tokio::join!(serving, end_streams);
-    // only now: requests that drained were still waiting for their orders
-    api.stop.cancel();
-    api.tasks.wait().await;
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
 }
 
 impl OrderApi {
@@ -144,11 +125,6 @@ impl OrderApi {
             tasks,
             stop,
         })
-    }
-
-    /// The routes, inside their shell.
-    pub fn router(self: &Arc<OrderApi>) -> Router {
-        routes::router(self.clone())
     }
 }
 

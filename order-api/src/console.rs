@@ -17,12 +17,15 @@ mod frame;
 mod health;
 mod inventory;
 mod live;
+mod live_streams;
 mod new_order;
 mod orders;
 mod overview;
+mod render;
 mod saga;
+mod saga_words;
 mod simulations;
-mod state;
+pub(crate) mod state;
 mod stock;
 mod visit;
 mod when;
@@ -38,8 +41,6 @@ use edge::Problem;
 
 use crate::OrderApi;
 use failure::Failure;
-
-pub(crate) use state::Console;
 
 pub(crate) fn routes(api: &Arc<OrderApi>) -> Router<Arc<OrderApi>> {
     Router::new()
@@ -66,5 +67,5 @@ pub(crate) fn routes(api: &Arc<OrderApi>) -> Router<Arc<OrderApi>> {
             get(async || Failure(Problem::not_found("there is no such page"))),
         )
         .route("/console/assets/{version}/{name}", get(assets::asset))
-        .route_layer(from_fn_with_state(api.clone(), door::admit))
+        .route_layer(from_fn_with_state(api.staff_access, door::admit))
 }

@@ -4,7 +4,7 @@
 //! and never inventory, without which orders are taken all the same. `/health` also writes, and
 //! `/health/deep` asks everything an order needs to be finished.
 
-mod inventory_probe;
+pub(crate) mod inventory_probe;
 
 use std::sync::Arc;
 

@@ -20,7 +20,10 @@ mod metrics;
 mod order_id;
 mod orders;
 mod routes;
+mod serve;
 mod staff;
 
-pub use api::{Deps, OrderApi, serve};
+pub use api::{Deps, OrderApi};
 pub use config::Config;
+pub use routes::router;
+pub use serve::serve;

@@ -14,7 +14,8 @@ use crate::{console, health, metrics};
 
 const SERVICE: &str = "order-api";
 
-pub(crate) fn router(api: Arc<OrderApi>) -> Router {
+/// The routes, inside their shell.
+pub fn router(api: &Arc<OrderApi>) -> Router {
     let mut routes = Router::new()
         .route("/api/orders", post(create::create_order).get(list::list_orders))
         .route("/api/orders/{id}", get(get::get_order))
@@ -25,14 +26,15 @@ pub(crate) fn router(api: Arc<OrderApi>) -> Router {
         .route("/health/deep", get(health::deep))
         .route("/health/live", get(async || edge::health::live()))
         .route("/health/ready", get(health::ready))
-        .merge(staff_routes(&api))
-        .merge(console::routes(&api))
+        .merge(staff_routes(api))
+        .merge(console::routes(api))
         .with_state(api.clone());
     let shell = match api.config.rate_limit() {
         Some(limit) => Shell::limited(SERVICE, limit),
         None => Shell::new(SERVICE),
     };
     if let Some(handle) = api.metrics.clone() {
+        let api = Arc::clone(api);
         let refresh = move || {
             metrics::show_window(&api.window);
             api.backlog.look_again();
@@ -51,5 +53,5 @@ fn staff_routes(api: &Arc<OrderApi>) -> Router<Arc<OrderApi>> {
         .route("/api/relay", get(relays::show_relays))
         .route("/api/breakers", get(breakers::list_breakers))
         .route("/api/breakers/{name}/actions", post(breakers::act));
-    routes.route_layer(from_fn_with_state(api.clone(), access::admit))
+    routes.route_layer(from_fn_with_state(api.staff_access, access::admit))
 }

@@ -14,7 +14,7 @@ use super::saga::{Tried, show_tried};
 use super::visit::Visit;
 use crate::OrderApi;
 use crate::order_id::OrderId;
-use crate::staff::actions::{ActionAnswer, ActionRequest, Expected, Kind, perform};
+use crate::staff::actions::{ActionRequest, Expected, Kind, perform};
 
 pub(super) async fn act(
     State(api): State<Arc<OrderApi>>,
@@ -78,34 +78,4 @@ fn said(problem: &Problem) -> String {
             .to_owned();
     }
     format!("Nothing was done. {}", text_of(problem))
-}
-
-/// What somebody did, in the past tense.
-pub(super) fn done_word(kind: &str) -> &str {
-    match kind {
-        "retry" => "retried it",
-        "cancel" => "cancelled it",
-        "resolve" => "resolved it",
-        "note" => "noted",
-        other => other,
-    }
-}
-
-/// What became of an action at once, and what it came to.
-pub(super) fn outcome_words(action: &ActionAnswer) -> String {
-    if action.r#type == "note" {
-        return String::new();
-    }
-    if action.result != "applied" {
-        let detail = action.detail.as_deref().unwrap_or("it did not apply");
-        return format!("Refused: {detail}.");
-    }
-    match &action.outcome {
-        Some(outcome) => match &outcome.reason {
-            Some(reason) => format!("Result: {} ({}).", outcome.state, reason.replace('_', " ")),
-            None => format!("Result: {}.", outcome.state),
-        },
-        None if action.order_id.is_some() => "Under way.".to_owned(),
-        None => String::new(),
-    }
 }

@@ -1,4 +1,4 @@
-//! What the pages are dressed in, inside the binary, under a name that changes with its content.
+//! Style sheets, scripts and the icon, inside the binary, under a name that changes with their content.
 
 use std::sync::LazyLock;
 
@@ -7,8 +7,6 @@ use axum::response::{IntoResponse, Response};
 use edge::Problem;
 use http::{HeaderValue, header};
 use sha2::{Digest, Sha256};
-
-use super::failure::Failure;
 
 const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
@@ -41,7 +39,7 @@ pub(super) fn path(name: &str) -> String {
 
 pub(super) async fn asset(
     Path((version, name)): Path<(String, String)>,
-) -> Result<Response, Failure> {
+) -> Result<Response, Problem> {
     let found = FILES.iter().find(|(known, ..)| *known == name);
     let absent = || Problem::not_found("there is no such file");
     let (_, media_type, text) = found.ok_or_else(absent)?;

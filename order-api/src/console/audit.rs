@@ -10,10 +10,11 @@ use edge::Problem;
 use http::StatusCode;
 use uuid::Uuid;
 
-use super::act::outcome_words;
 use super::failure::Failure;
-use super::frame::{Frame, Screen, clock, html};
-use super::orders::short;
+use super::frame::{Frame, Screen, clock};
+use super::render::html;
+use super::saga_words::outcome_words;
+use super::saga_words::short;
 use super::visit::Visit;
 use super::when::When;
 use crate::OrderApi;

@@ -12,8 +12,10 @@ use uuid::Uuid;
 
 use super::failure::{Failure, text_of};
 use super::form::Fields;
-use super::frame::{Frame, Screen, clock, html};
-use super::orders::{filters_of, short};
+use super::frame::{Frame, Screen, clock};
+use super::orders::filters_of;
+use super::render::html;
+use super::saga_words::short;
 use super::visit::Visit;
 use super::when::When;
 use super::words::{self, Mark, grouped};
@@ -101,7 +103,14 @@ pub(super) async fn post(
     let as_of = fields.read::<DateTime<Utc>>("as_of")?;
     let selection = selection_of(&fields, now)?;
     if fields.get("step") != Some("begin") {
-        return show_preview(&api, &visit, &fields, (kind, &selection, as_of), None).await;
+        return show_preview(
+            &api,
+            &visit,
+            &fields,
+            Wanted { kind, selection: &selection, as_of },
+            None,
+        )
+        .await;
     }
     let begun = async {
         let expected = fields.read("expected")?;
@@ -118,10 +127,24 @@ pub(super) async fn post(
         Ok(id) => Ok(Redirect::to(&format!("/console/bulk/{id}")).into_response()),
         // what was seen is gone: what is there now is shown, and asked about anew
         Err(problem) if problem.status() == StatusCode::CONFLICT => {
-            show_preview(&api, &visit, &fields, (kind, &selection, None), Some(problem)).await
+            show_preview(
+                &api,
+                &visit,
+                &fields,
+                Wanted { kind, selection: &selection, as_of: None },
+                Some(problem),
+            )
+            .await
         }
         Err(problem) => {
-            show_preview(&api, &visit, &fields, (kind, &selection, as_of), Some(problem)).await
+            show_preview(
+                &api,
+                &visit,
+                &fields,
+                Wanted { kind, selection: &selection, as_of },
+                Some(problem),
+            )
+            .await
         }
     }
 }
@@ -142,13 +165,22 @@ fn selection_of(fields: &Fields, now: DateTime<Utc>) -> Result<Selection, Proble
     Ok(Selection { filter: None, ids: Some(ids) })
 }
 
+/// What somebody is about to do, and to what.
+struct Wanted<'s> {
+    kind: Kind,
+    selection: &'s Selection,
+    /// When it was seen; `None`: it is to be seen now.
+    as_of: Option<DateTime<Utc>>,
+}
+
 async fn show_preview(
     api: &Arc<OrderApi>,
     visit: &Visit,
     fields: &Fields,
-    (kind, selection, as_of): (Kind, &Selection, Option<DateTime<Utc>>),
+    wanted: Wanted<'_>,
     problem: Option<Problem>,
 ) -> Result<Response, Failure> {
+    let Wanted { kind, selection, as_of } = wanted;
     let seen = preview(api, kind, selection, as_of).await?;
     let status = problem.as_ref().map_or(StatusCode::OK, Problem::status);
     let frame = Frame::new(api, visit, Screen::Orders, clock(api).await?);

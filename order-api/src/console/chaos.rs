@@ -14,8 +14,9 @@ use serde_json::{Map, Value, json};
 use self::since::{Since, count_since};
 use super::failure::Failure;
 use super::form::Fields;
-use super::frame::{Frame, Screen, clock, html};
+use super::frame::{Frame, Screen, clock};
 use super::inventory::{Chaos, InventoryError};
+use super::render::html;
 use super::visit::Visit;
 use super::when::{When, length};
 use super::words::{self, Mark, grouped};
@@ -101,6 +102,13 @@ fn settings_of(fields: &Fields) -> Result<Value, Problem> {
     Ok(Value::Object(settings))
 }
 
+/// What somebody asked for in vain, and what they are told.
+#[derive(Default)]
+struct Tried {
+    fields: Fields,
+    said: Option<String>,
+}
+
 async fn page(
     api: &Arc<OrderApi>,
     visit: &Visit,
@@ -109,9 +117,11 @@ async fn page(
     let now = clock(api).await?;
     let chaos = api.console.inventory.chaos().await;
     let status = tried.as_ref().map_or(StatusCode::OK, |(_, error)| error.status());
-    let (tried, said) = match tried {
-        Some((fields, error)) => (fields, Some(format!("Nothing was changed. {}", error.text()))),
-        None => (Fields::default(), None),
+    let tried = match tried {
+        Some((fields, error)) => {
+            Tried { fields, said: Some(format!("Nothing was changed. {}", error.text())) }
+        }
+        None => Tried::default(),
     };
     let mut frame = Frame::new(api, visit, Screen::Chaos, now);
     frame.be_page("/console/chaos".to_owned());
@@ -122,9 +132,9 @@ async fn page(
                 Some(began) => Some(count_since(api, began).await?),
                 None => None,
             };
-            Page::of(frame, &chaos, since, (tried, said), now)
+            Page::of(frame, &chaos, since, tried, now)
         }
-        Err(error) => Page::unavailable(frame, &error, (tried, said)),
+        Err(error) => Page::unavailable(frame, &error, tried),
     };
     Ok(html(status, &page))
 }
@@ -134,7 +144,7 @@ impl Page {
         frame: Frame,
         chaos: &Chaos,
         since: Option<Since>,
-        (tried, said): (Fields, Option<String>),
+        tried: Tried,
         now: chrono::DateTime<chrono::Utc>,
     ) -> Page {
         let when = |at| When::new(at, now);
@@ -163,17 +173,13 @@ impl Page {
             is_on: chaos.enabled,
             is_allowed: chaos.allowed,
             since,
-            tried,
-            said,
+            tried: tried.fields,
+            said: tried.said,
         }
     }
 
     /// Inventory itself does not answer: its gremlin cannot be seen, nor switched.
-    fn unavailable(
-        frame: Frame,
-        error: &InventoryError,
-        (tried, said): (Fields, Option<String>),
-    ) -> Page {
+    fn unavailable(frame: Frame, error: &InventoryError, tried: Tried) -> Page {
         let mark = words::unclear("not known");
         Page {
             frame,
@@ -188,8 +194,8 @@ impl Page {
             is_on: false,
             is_allowed: true,
             since: None,
-            tried,
-            said,
+            tried: tried.fields,
+            said: tried.said,
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Who may use the console, and what a browser may do with its pages.
 
-use std::sync::Arc;
-
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -10,8 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use percent_encoding::percent_decode_str;
 
 use super::failure::Failure;
-use crate::OrderApi;
-use crate::staff::access::{self, Actor};
+use crate::staff::access::{self, Actor, StaffAccess};
 
 /// Keeps the name that the audit gets.
 pub(super) const ACTOR_COOKIE: &str = "valerix_actor";
@@ -26,11 +23,11 @@ const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy")
 
 /// The staff's door, whose no is a page.
 pub(super) async fn admit(
-    State(api): State<Arc<OrderApi>>,
+    State(access): State<StaffAccess>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let admitted = access::check_access(&api, request.method(), request.headers())
+    let admitted = access::check_access(access, request.method(), request.headers())
         .and_then(|()| check_origin(request.method(), request.headers()))
         .and_then(|()| actor_of(request.headers()));
     let mut response = match admitted {

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use edge::{Problem, TraceContext};
 
 use super::assets;
-use super::frame::html;
+use super::render::html;
 
 /// A problem that a person reads.
 pub(super) struct Failure(pub(super) Problem);

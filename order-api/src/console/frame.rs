@@ -1,11 +1,7 @@
 //! What every page has: its name, the environment, the screens, who acts, and a word on what was just done.
 
-use askama::Template;
-use axum::body::Body;
-use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use edge::Problem;
-use http::{HeaderValue, StatusCode, header};
 
 use super::assets;
 use super::visit::Visit;
@@ -114,18 +110,4 @@ fn said_of(done: &str) -> Option<&'static str> {
 /// The database's clock, for pages that read nothing else there.
 pub(super) async fn clock(api: &OrderApi) -> Result<DateTime<Utc>, Problem> {
     api.staff_reads.run(|connection| Box::pin(schema_orders::consistency::now(connection))).await
-}
-
-/// A page.
-pub(super) fn html(status: StatusCode, page: &impl Template) -> Response {
-    match page.render() {
-        Ok(text) => {
-            let media_type = HeaderValue::from_static("text/html; charset=utf-8");
-            (status, [(header::CONTENT_TYPE, media_type)], Body::from(text)).into_response()
-        }
-        Err(error) => {
-            tracing::error!(%error, "a page could not be made");
-            Problem::internal().into_response()
-        }
-    }
 }

@@ -9,31 +9,15 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use edge::Problem;
 use futures_util::stream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use super::live_streams::Streams;
 use crate::OrderApi;
 
 /// How often a page looks.
 const EVERY: Duration = Duration::from_secs(1);
-/// Streams at the same time; further pages poll.
-const STREAMS_MAX: usize = 64;
-
-/// The streams that are open. They end when the service begins to stop, or its drain would wait for them.
-#[derive(Clone)]
-pub(super) struct Streams {
-    places: Arc<Semaphore>,
-    pub(super) closing: CancellationToken,
-}
-
-impl Default for Streams {
-    fn default() -> Streams {
-        let places = Arc::new(Semaphore::new(STREAMS_MAX));
-        Streams { places, closing: CancellationToken::new() }
-    }
-}
-
 struct Ticking {
     ticks: Interval,
     closing: CancellationToken,

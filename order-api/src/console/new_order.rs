@@ -1,6 +1,7 @@
 //! /console/new: place one order, the same one again, or many at a rate, and watch what becomes of them.
 
-mod runs;
+mod place_many;
+pub(super) mod runs;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,19 +14,19 @@ use http::StatusCode;
 use schema_orders::inspection::{SagaFilter, find_sagas};
 use uuid::Uuid;
 
+use self::place_many::Orders;
 use self::runs::Run;
 use super::failure::{Failure, text_of};
 use super::form::Fields;
-use super::frame::{Frame, Screen, clock, html};
+use super::frame::{Frame, Screen, clock};
 use super::inventory::Stocked;
-use super::orders::short;
+use super::render::html;
+use super::saga_words::short;
 use super::visit::Visit;
 use super::words::{self, Mark, grouped};
 use crate::OrderApi;
-use crate::orders::create::place;
+use crate::orders::create::{Waits, place};
 use crate::orders::order_request::{Basket, OrderRequest};
-
-pub(crate) use runs::Runs;
 
 const ORDERS_MAX: u32 = 500;
 const RATE_MAX: u32 = 50;
@@ -114,17 +115,20 @@ async fn begin(api: &Arc<OrderApi>, caller: &Caller, fields: &Fields) -> Result<
         let basket = basket()?;
         // it waits and is measured like a customer's
         let _timing = api.window.time();
-        let bounds = (Instant::now(), api.config.wait());
+        let bounds = Waits { begun: Instant::now(), wait: api.config.wait() };
         let (order, is_new) = place(api, caller.tenant(), key.clone(), basket, bounds).await?;
         let replay = if is_new { "" } else { "&replayed=1" };
         let key = serialized(&[("key", &key)]);
         return Ok(format!("/console/new?order={}&{same}&{key}{replay}", order.id));
     }
     let baskets: Basket = basket()?;
-    let run = api.console.runs.begin(api.clone(), caller.tenant(), &key, baskets, (count, rate))?;
+    let run = api.console.runs.begin(count)?;
+    let tenant = caller.tenant().to_owned();
+    let id = run.id.clone();
+    place_many::begin(api, run, Orders { tenant, key: key.clone(), basket: baskets, rate });
     let (count, rate) = (count.to_string(), rate.to_string());
     let more = serialized(&[("count", &count), ("rate", &rate)]);
-    Ok(format!("/console/new?run={run}&{same}&{more}"))
+    Ok(format!("/console/new?run={id}&{same}&{more}"))
 }
 
 fn bounded(name: &str, number: u32, max: u32) -> Result<(), Problem> {

@@ -16,8 +16,9 @@ use uuid::Uuid;
 
 use self::asked::{Asked, REASONS, VIEWS};
 use super::failure::Failure;
-use super::frame::{Frame, Screen, clock, html};
-use super::saga::items_of;
+use super::frame::{Frame, Screen, clock};
+use super::render::html;
+use super::saga_words::{items_of, short};
 use super::visit::Visit;
 use super::when::When;
 use super::words::{self, Mark, count};
@@ -210,10 +211,4 @@ impl Row {
             headline: saga.headline,
         }
     }
-}
-
-/// The end of an id: its beginning is the time, and alike for neighbours.
-pub(super) fn short(id: Uuid) -> String {
-    let text = id.simple().to_string();
-    format!("…{}", &text[text.len() - 8..])
 }

@@ -12,7 +12,8 @@ use saga::explain::Action;
 
 use super::chart::Chart;
 use super::failure::Failure;
-use super::frame::{Frame, Screen, html};
+use super::frame::{Frame, Screen};
+use super::render::html;
 use super::visit::Visit;
 use super::when::{When, length};
 use super::words::{self, Icon, Mark, count, grouped};

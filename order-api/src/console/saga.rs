@@ -19,8 +19,9 @@ use uuid::Uuid;
 use self::attempts::AttemptRow;
 use self::forms::ActForm;
 use super::failure::Failure;
-use super::frame::{Frame, Screen, html};
-use super::orders::short;
+use super::frame::{Frame, Screen};
+use super::render::html;
+use super::saga_words::{items_of, short};
 use super::visit::Visit;
 use super::when::When;
 use super::words::{self, Mark};
@@ -181,17 +182,6 @@ impl Page {
     }
 }
 
-/// What is ordered, in few words.
-pub(super) fn items_of(lines: &[Line]) -> String {
-    let Some(first) = lines.first() else { return "nothing".to_owned() };
-    let text = format!("{} × {}", first.quantity, first.item_id);
-    match lines.len() - 1 {
-        0 => text,
-        1 => format!("{text} + 1 more line"),
-        n => format!("{text} + {n} more lines"),
-    }
-}
-
 fn owner_of(saga: &SagaAnswer) -> String {
     let Some(owner) = &saga.owner else { return "nobody".to_owned() };
     owner.name.clone().unwrap_or_else(|| format!("relay {} (gone)", owner.id))
@@ -207,9 +197,9 @@ fn events_of(history: &History, now: DateTime<Utc>) -> Vec<EventRow> {
 impl ActionRow {
     fn of(action: ActionAnswer, now: DateTime<Utc>) -> ActionRow {
         ActionRow {
-            what: super::act::done_word(&action.r#type).to_owned(),
+            what: super::saga_words::done_word(&action.r#type).to_owned(),
             at: When::new(action.at, now),
-            outcome: super::act::outcome_words(&action),
+            outcome: super::saga_words::outcome_words(&action),
             reason: action.reason,
             actor: action.actor,
         }

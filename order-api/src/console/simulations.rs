@@ -13,7 +13,8 @@ use http::StatusCode;
 
 use self::report::Report;
 use super::failure::Failure;
-use super::frame::{Frame, Screen, clock, html};
+use super::frame::{Frame, Screen, clock};
+use super::render::html;
 use super::visit::Visit;
 use crate::OrderApi;
 

@@ -6,8 +6,8 @@ use std::time::Instant;
 use edge::Vitals;
 
 use super::inventory::Inventory;
-use super::live::Streams;
-use super::new_order::Runs;
+use super::live_streams::Streams;
+use super::new_order::runs::Runs;
 
 /// Shared by all pages.
 pub(crate) struct Console {

@@ -13,8 +13,9 @@ use serde_json::{Map, Value, json};
 
 use super::failure::{Failure, text_of};
 use super::form::Fields;
-use super::frame::{Frame, Screen, clock, html};
+use super::frame::{Frame, Screen, clock};
 use super::inventory::{Balance, InventoryError, Movement, Stocked};
+use super::render::html;
 use super::visit::Visit;
 use super::when::When;
 use super::words::{self, Mark, grouped};

@@ -38,7 +38,7 @@ pub(crate) async fn create_order(
     let basket = wanted.check()?;
     let caller = Caller::of(&parts.extensions);
     let (order, is_new) =
-        place(&api, caller.tenant(), key, basket, (begun, preference.wait)).await?;
+        place(&api, caller.tenant(), key, basket, Waits { begun, wait: preference.wait }).await?;
     let mut response = order.into_post_answer();
     if !is_new {
         response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
@@ -49,14 +49,24 @@ pub(crate) async fn create_order(
     Ok(response)
 }
 
-/// Inserts an order and waits for it, so long since `begun`; the order, and whether it is new.
+/// How long somebody waits for an answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waits {
+    /// Since when.
+    pub(crate) begun: Instant,
+    /// How long in all.
+    pub(crate) wait: Duration,
+}
+
+/// Inserts an order and waits for it; the order, and whether it is new.
 pub(crate) async fn place(
     api: &OrderApi,
     tenant: &str,
     key: String,
     basket: Basket,
-    (begun, wait): (Instant, Duration),
+    waits: Waits,
 ) -> Result<(OrderAnswer, bool), Problem> {
+    let Waits { begun, wait } = waits;
     let committed = insert_order(api, tenant, key, basket, wait).await?;
     let is_new = committed.is_new;
     let order = wait_for_answer(api, tenant, committed, begun, wait).await?;

@@ -5,19 +5,20 @@
 //! truth and is read only when [`streams`] says that there is something to read. An event tells what
 //! `GET /api/orders/{id}` would: nothing of workers, epochs or errors.
 
-mod streams;
+pub(crate) mod streams;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
 use axum::extract::State;
+use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use edge::{Caller, Problem};
-use futures_util::stream::unfold;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use futures_util::StreamExt as _;
+use futures_util::stream::{iter, unfold};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use saga::StateName;
 use schema_orders::saga_steps::{StepRow, list_steps};
 use serde::Serialize;
@@ -28,7 +29,6 @@ use crate::order_id::{OrderId, absent};
 use crate::orders::get::find_order;
 use crate::orders::order_answer::shown_reason;
 
-pub(crate) use self::streams::Streams;
 use self::streams::{Place, Woken};
 
 /// Rows that are read and sent at once.
@@ -36,11 +36,10 @@ const ROWS_MAX: i64 = 200;
 /// When to look again after the database did not answer.
 const PAUSE: Duration = Duration::from_secs(1);
 /// What a client that lost its stream waits before it comes back.
-const RETRY: &str = "retry: 1000\n\n";
+const RETRY: Duration = Duration::from_secs(1);
 /// Keeps proxies from closing a stream in which nothing happens; a comment to the client.
-const HEARTBEAT: &str = ": waiting\n\n";
+const HEARTBEAT: &str = "waiting";
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 /// Asks nginx and its like not to hold events back.
 const UNBUFFERED: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
@@ -90,21 +89,19 @@ pub(crate) async fn follow_order(
     }
     let place = api.streams.open(order_id, seen).ok_or_else(full)?;
     let tail = Tail { api, order_id, place, seen, phase: Phase::Greeting };
-    let body = Body::from_stream(unfold(tail, async |tail| {
-        let (chunk, tail) = tail.next().await?;
-        Some((Ok::<_, Infallible>(chunk), tail))
-    }));
-    Ok(([(header::CONTENT_TYPE, EVENT_STREAM), UNBUFFERED], body).into_response())
+    let events = unfold(tail, Tail::next)
+        .flat_map(|events| iter(events.into_iter().map(Ok::<_, Infallible>)));
+    Ok(([UNBUFFERED], Sse::new(events)).into_response())
 }
 
 impl Tail {
     /// What is to be sent next; `None`: the stream ends.
-    async fn next(mut self) -> Option<(Bytes, Tail)> {
+    async fn next(mut self) -> Option<(Vec<Event>, Tail)> {
         match self.phase {
             Phase::Ended => return None,
             Phase::Greeting => {
                 self.phase = Phase::Following;
-                return Some((Bytes::from_static(RETRY.as_bytes()), self));
+                return Some((vec![Event::default().retry(RETRY)], self));
             }
             Phase::Following => {}
         }
@@ -112,13 +109,13 @@ impl Tail {
         loop {
             match self.read().await {
                 Some(rows) if !rows.is_empty() => {
-                    let chunk = self.tell(&rows);
-                    return Some((chunk, self));
+                    let events = self.tell(&rows);
+                    return Some((events, self));
                 }
                 Some(_) => match self.place.woken_within(heartbeat).await {
                     Woken::ToLook => {}
                     Woken::ByTime => {
-                        return Some((Bytes::from_static(HEARTBEAT.as_bytes()), self));
+                        return Some((vec![Event::default().comment(HEARTBEAT)], self));
                     }
                     Woken::ToEnd => return None,
                 },
@@ -141,8 +138,7 @@ impl Tail {
         rows.await.inspect_err(|error| tracing::debug!(%error, "a stream cannot go on yet")).ok()
     }
 
-    fn tell(&mut self, rows: &[StepRow]) -> Bytes {
-        let text: String = rows.iter().map(event).collect();
+    fn tell(&mut self, rows: &[StepRow]) -> Vec<Event> {
         if let Some(last) = rows.last() {
             self.seen = last.seq;
             self.place.has_seen(last.seq);
@@ -151,12 +147,12 @@ impl Tail {
                 self.phase = Phase::Ended;
             }
         }
-        text.into()
+        rows.iter().map(event).collect()
     }
 }
 
-/// One event as it goes over the wire. JSON has no line break, so `data` is one line.
-fn event(row: &StepRow) -> String {
+/// What a journal row tells.
+fn event(row: &StepRow) -> Event {
     let told = Told {
         id: row.order_id,
         status: &row.state,
@@ -164,8 +160,8 @@ fn event(row: &StepRow) -> String {
         version: row.seq,
         updated_at: row.at,
     };
-    let data = serde_json::to_string(&told).expect("plain data is JSON");
-    format!("id: {}\nevent: {}\ndata: {data}\n\n", row.seq, row.state)
+    let event = Event::default().id(row.seq.to_string()).event(&row.state);
+    event.json_data(told).expect("plain data is JSON")
 }
 
 /// A state after which nothing follows by itself, nor needs a person.

@@ -14,8 +14,7 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 
-use crate::config::StaffRoutes;
-use crate::{Config, OrderApi};
+use crate::config::{Config, StaffRoutes};
 
 /// Who it is, for the audit: a name that the caller gives himself.
 const ACTOR: HeaderName = HeaderName::from_static("valerix-actor");
@@ -74,11 +73,11 @@ impl<S: Sync> FromRequestParts<S> for Actor {
 
 /// Stands before every staff route.
 pub(crate) async fn admit(
-    State(api): State<Arc<OrderApi>>,
+    State(access): State<StaffAccess>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    check_access(&api, request.method(), request.headers())?;
+    check_access(access, request.method(), request.headers())?;
     let actor = actor_of(request.headers())?;
     request.extensions_mut().insert(actor);
     Ok(next.run(request).await)
@@ -86,11 +85,11 @@ pub(crate) async fn admit(
 
 /// Whether this request may come in at all, also by the console's door.
 pub(crate) fn check_access(
-    api: &OrderApi,
+    access: StaffAccess,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<(), Problem> {
-    if api.staff_access == StaffAccess::Closed {
+    if access == StaffAccess::Closed {
         return Err(forbidden("this route is for staff, and staff cannot log in here yet"));
     }
     check_browser(method, headers)

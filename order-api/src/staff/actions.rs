@@ -3,11 +3,11 @@
 //!
 //! Read [`decide`], which is pure, then `apply_action`, which stores what it says.
 
-mod apply_action;
-mod audit;
-mod decide;
+pub(crate) mod apply_action;
+pub(crate) mod audit;
+pub(crate) mod decide;
 mod post;
-mod request;
+pub(crate) mod request;
 
 use std::sync::Arc;
 
@@ -16,9 +16,8 @@ use axum::routing::{get, post};
 
 use crate::OrderApi;
 
-pub(crate) use apply_action::{Action, ActionError, ActionOutcome, Mode, apply_action};
 pub(crate) use audit::{ActionAnswer, AuditQuery, KINDS, page};
-pub(crate) use decide::{Decision, Kind, decide, refusal};
+pub(crate) use decide::{Decision, Kind, decide};
 pub(crate) use post::perform;
 pub(crate) use request::{ActionRequest, Expected, check_reason};
 

@@ -4,7 +4,7 @@
 //! The breaker lives in each relay, so its figures are asked of each. What staff wants is a row that all of
 //! them read (docs/decisions, 0010), so that it also reaches those that nobody can ask.
 
-mod probe;
+pub(crate) mod probe;
 
 use std::sync::Arc;
 
@@ -27,8 +27,6 @@ use uuid::Uuid;
 use crate::staff::access::Actor;
 use crate::staff::actions::check_reason;
 use crate::{OrderApi, db_problem};
-
-pub(crate) use probe::GateProbe;
 
 /// Relays that are asked.
 const ASKED_MAX: usize = 32;

@@ -4,7 +4,7 @@
 //! said so. The work is in rows, so that it goes on after a restart, in whichever instance is there.
 
 mod post;
-mod runner;
+pub(crate) mod runner;
 mod select;
 mod show;
 
@@ -16,7 +16,6 @@ use axum::routing::{get, post};
 use crate::OrderApi;
 
 pub(crate) use post::{Begin, Preview, preview, start};
-pub(crate) use runner::Runner;
 pub(crate) use select::Selection;
 pub(crate) use show::{ItemAnswer, find};
 

@@ -5,11 +5,12 @@
 //! `schema_orders::inspection`.
 
 mod answer;
-mod groups;
+mod figures;
+pub(crate) mod groups;
 mod list;
 mod query;
 mod show;
-mod stats;
+pub(crate) mod stats;
 mod steps;
 mod timeline;
 
@@ -21,18 +22,19 @@ use axum::routing::get;
 use crate::OrderApi;
 
 pub(crate) use answer::SagaAnswer;
-pub(crate) use groups::{GroupAnswer, GroupsAnswer, groups};
+pub(crate) use figures::{groups, stats};
+pub(crate) use groups::GroupAnswer;
 pub(crate) use list::{Asked, Page, find_page};
 pub(crate) use query::SagaQuery;
 pub(crate) use show::{etag, find};
-pub(crate) use stats::{StateAnswer, StatsAnswer, stats};
+pub(crate) use stats::{StateAnswer, StatsAnswer};
 pub(crate) use steps::find_history;
 
 pub(crate) fn routes() -> Router<Arc<OrderApi>> {
     Router::new()
         .route("/api/sagas", get(list::list_sagas))
-        .route("/api/sagas/stats", get(stats::stats))
-        .route("/api/sagas/groups", get(groups::groups))
+        .route("/api/sagas/stats", get(figures::stats))
+        .route("/api/sagas/groups", get(figures::groups))
         .route("/api/sagas/{id}", get(show::show_saga))
         .route("/api/sagas/{id}/explain", get(show::explain_saga))
         .route("/api/sagas/{id}/steps", get(steps::list_attempts))

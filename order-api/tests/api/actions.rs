@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use http::Request;
+use order_api::router;
 use saga::Event;
 use schema_orders::testing::set_state;
 use serde_json::{Value, json};
@@ -18,7 +19,7 @@ pub(crate) async fn act(world: &World, id: Uuid, if_match: Option<&str>, body: &
     if let Some(version) = if_match {
         request = request.header("if-match", version);
     }
-    send(&world.api.router(), request.body(Body::from(body.to_string())).unwrap()).await
+    send(&router(&world.api), request.body(Body::from(body.to_string())).unwrap()).await
 }
 
 async fn saga(world: &World, id: Uuid) -> Answer {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use http::Request;
 use in_process::NotifyScope;
-use order_api::OrderApi;
+use order_api::{OrderApi, router};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -23,7 +23,7 @@ async fn begin(world: &World, body: &Value) -> Answer {
         .header("valerix-actor", "Zoe")
         .body(Body::from(body.to_string()))
         .unwrap();
-    send(&world.api.router(), request).await
+    send(&router(&world.api), request).await
 }
 
 /// So many parked sagas, oldest first.

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use edge::Caller;
 use http::{Method, Request, StatusCode};
+use order_api::router;
 
 use super::world::{Answer, World, request, send};
 
@@ -19,7 +20,7 @@ fn form(path: &str, origin: Option<&str>, body: &str) -> Request<Body> {
 }
 
 async fn post(world: &World, path: &str, body: &str) -> Answer {
-    send(&world.api.router(), form(path, Some("http://localhost:3001"), body)).await
+    send(&router(&world.api), form(path, Some("http://localhost:3001"), body)).await
 }
 
 #[tokio::test]
@@ -53,7 +54,7 @@ async fn a_form_from_another_page_is_refused() {
     let id = world.order("console-2").await;
     let path = format!("/console/orders/{id}/actions");
     for origin in [None, Some("http://elsewhere.example"), Some("null")] {
-        let answer = send(&world.api.router(), form(&path, origin, "type=note&reason=x")).await;
+        let answer = send(&router(&world.api), form(&path, origin, "type=note&reason=x")).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{origin:?}");
         assert!(answer.text.contains("<h1>"), "it is a page");
     }
@@ -95,7 +96,7 @@ async fn the_audit_gets_the_name_that_was_chosen() {
     let path = format!("/console/orders/{id}/actions");
     let mut note = form(&path, Some("http://localhost:3001"), "type=note&reason=mine");
     note.headers_mut().insert("cookie", cookie.parse().unwrap());
-    assert_eq!(send(&world.api.router(), note).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(send(&router(&world.api), note).await.status, StatusCode::SEE_OTHER);
     assert!(world.get("/console/audit").await.text.contains("Jürgen"));
 }
 
@@ -108,7 +109,7 @@ async fn an_id_in_the_search_box_leads_to_its_order_and_nonsense_to_a_page() {
     assert!(world.get("/console/orders?q=console-5").await.text.contains(&id.to_string()));
     assert!(world.get("/console/orders?q=nobody").await.text.contains("No order matches"));
     for path in ["/console/orders/nonsense", "/console/orders?view=x", "/console/orders?cursor=x"] {
-        let answer = send(&world.api.router(), request(Method::GET, path)).await;
+        let answer = send(&router(&world.api), request(Method::GET, path)).await;
         assert!(
             answer.status.is_client_error() && answer.text.contains("<h1>"),
             "{path}: {answer:?}"

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use http::{Method, header};
 use in_process::NotifyScope;
+use order_api::router;
 use schema_orders::listen::{SETTLED_CHANNEL, WORK_CHANNEL, listen_for_ever, notify};
 use schema_orders::testing::fresh_database;
 use schema_pg::DbError;
@@ -123,7 +124,7 @@ async fn waits_as_long_as_the_client_prefers_and_says_so() {
     };
     for (preference, bound_ms) in [("respond-async", 0), ("wait=0", 0), ("wait=1", 1_000)] {
         let begun = std::time::Instant::now();
-        let answer = send(&world.api.router(), prefer(preference, preference)).await;
+        let answer = send(&router(&world.api), prefer(preference, preference)).await;
         assert_eq!((answer.status.as_u16(), &answer.json()["status"]), (202, &json!("pending")));
         assert_eq!(answer.header("preference-applied"), Some(preference));
         assert!(begun.elapsed().as_millis() >= bound_ms);
@@ -170,13 +171,13 @@ async fn refuses_other_media_types_methods_and_paths() {
     {
         let mut request = order_request("k", &one_ps5());
         request.headers_mut().insert(header::CONTENT_TYPE, media_type.parse().unwrap());
-        let answer = send(&world.api.router(), request).await;
+        let answer = send(&router(&world.api), request).await;
         assert_eq!(answer.problem(), (415, "unsupported-media-type".into()), "{media_type}");
     }
     let mut bare = order_request("k", &one_ps5());
     bare.headers_mut().remove(header::CONTENT_TYPE);
-    assert_eq!(send(&world.api.router(), bare).await.status, 415);
-    let put = send(&world.api.router(), request(Method::PUT, "/api/orders")).await;
+    assert_eq!(send(&router(&world.api), bare).await.status, 415);
+    let put = send(&router(&world.api), request(Method::PUT, "/api/orders")).await;
     assert_eq!(put.problem(), (405, "method-not-allowed".into()));
     assert_eq!(world.get("/api/order").await.problem(), (404, "not-found".into()));
     assert_eq!(Relay::of(&world).await.claim().await.len(), 0);
@@ -186,7 +187,7 @@ async fn refuses_other_media_types_methods_and_paths() {
 async fn names_every_wrong_place_of_a_bad_body() {
     let world = World::new().await;
     let check = async |body: &str, pointers: &[&str]| {
-        let answer = send(&world.api.router(), raw_order_request("k", body.to_owned())).await;
+        let answer = send(&router(&world.api), raw_order_request("k", body.to_owned())).await;
         assert_eq!(answer.problem(), (400, "invalid-request".into()), "{body}");
         let problem = answer.json();
         let named = problem["errors"].as_array().unwrap().iter();

@@ -1,5 +1,6 @@
 //! GET /api/orders/{id}/events: exact from any point, ended with the order, bounded, and over a restart.
 
+use order_api::router;
 use std::time::Duration;
 
 use axum::Router;
@@ -71,7 +72,7 @@ async fn tells_every_move_as_it_happens_and_ends_with_the_order() {
     let world = World::with(&["--order-api-wait-ms=0"]).await;
     let relay = Relay::of(&world).await;
     let id = world.order("k").await;
-    let mut reader = Reader::open(&world.api.router(), id, None).await;
+    let mut reader = Reader::open(&router(&world.api), id, None).await;
     let text = reader.until(|text| text.contains("id: 1\n")).await;
     assert!(text.starts_with("retry: 1000\n\n"), "{text}");
     relay.settle_next(BREAKER_OPEN).await;
@@ -89,10 +90,10 @@ async fn tells_every_move_as_it_happens_and_ends_with_the_order() {
     }
     // from any point on: exactly the rest
     for seen in 0..5 {
-        let rest = Reader::open(&world.api.router(), id, Some(seen)).await.rest().await;
+        let rest = Reader::open(&router(&world.api), id, Some(seen)).await.rest().await;
         assert_eq!(events(&rest), named(&all[seen as usize..]), "after {seen}");
     }
-    let nothing_left = send(&world.api.router(), asking(id, Some(5))).await;
+    let nothing_left = send(&router(&world.api), asking(id, Some(5))).await;
     assert_eq!((nothing_left.status.as_u16(), nothing_left.text.as_str()), (204, ""));
 }
 
@@ -103,7 +104,7 @@ async fn a_restart_loses_nothing_and_tells_nothing_twice() {
     let relay = Relay::elsewhere(&world).await;
     let id = world.order("k").await;
     let before = world.impatient(&[]).await;
-    let mut first = Reader::open(&before.router(), id, None).await;
+    let mut first = Reader::open(&router(&before), id, None).await;
     relay.settle_next(UNKNOWN).await;
     let told = events(first.until(|text| text.contains("id: 3\n")).await);
     drop((first, before));
@@ -111,7 +112,7 @@ async fn a_restart_loses_nothing_and_tells_nothing_twice() {
     relay.settle_next(DONE).await;
     let seen = told.last().unwrap().0;
     let after = world.impatient(&[]).await;
-    let rest = Reader::open(&after.router(), id, Some(seen)).await.rest().await;
+    let rest = Reader::open(&router(&after), id, Some(seen)).await.rest().await;
     let all = [told, events(&rest)].concat();
     let numbers: Vec<i32> = all.iter().map(|(number, _)| *number).collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5]);
@@ -123,7 +124,7 @@ async fn a_quiet_stream_beats_and_does_not_say_why_an_order_is_parked() {
     let relay = Relay::of(&world).await;
     let id = world.order("k").await;
     relay.settle_next(BROKEN).await;
-    let mut reader = Reader::open(&world.api.router(), id, None).await;
+    let mut reader = Reader::open(&router(&world.api), id, None).await;
     let text = reader.until(|text| text.matches(": waiting\n\n").count() == 2).await;
     assert_eq!(events(text), named(&[(1, "pending"), (2, "reserving"), (3, "parked")]));
     assert!(!text.contains("contract_error"), "{text}");
@@ -133,7 +134,7 @@ async fn a_quiet_stream_beats_and_does_not_say_why_an_order_is_parked() {
 async fn streams_are_bounded_and_a_place_is_given_back() {
     let world = World::with(&["--order-api-wait-ms=0", "--order-api-streams-max=2"]).await;
     let id = world.order("k").await;
-    let router = world.api.router();
+    let router = order_api::router(&world.api);
     let (first, _second) =
         (Reader::open(&router, id, None).await, Reader::open(&router, id, None).await);
     let refused = send(&router, asking(id, None)).await;
@@ -148,7 +149,7 @@ async fn streams_are_bounded_and_a_place_is_given_back() {
 async fn nobody_follows_what_is_not_theirs_or_not_there() {
     let world = World::with(&["--order-api-wait-ms=0"]).await;
     let id = world.order("k").await;
-    let router = world.api.router();
+    let router = order_api::router(&world.api);
     let theirs = of_tenant(asking(id, None), "somebody else");
     assert_eq!(send(&router, theirs).await.problem(), (404, "not-found".to_owned()));
     let unknown = send(&router, asking(Uuid::nil(), None)).await;

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::get;
 use http::{Method, StatusCode};
 use in_process::{Hints, NotifyScope};
-use order_api::{Deps, OrderApi};
+use order_api::{Deps, OrderApi, router};
 use schema_orders::testing::{empty_database, make_oldest_message_older};
 use schema_pg::testing::TestDb;
 use serde_json::Value;
@@ -45,7 +45,7 @@ async fn is_not_ready_before_the_migrations() {
 async fn asks_deeply_for_everything_that_finishes_an_order() {
     let world = World::new().await;
     let (api, inventory) = with_inventory(&world.database, StatusCode::OK).await;
-    let deep = async || send(&api.router(), request(Method::GET, "/health/deep")).await;
+    let deep = async || send(&router(&api), request(Method::GET, "/health/deep")).await;
     let lonely = deep().await;
     assert_eq!((lonely.status.as_u16(), status_of(&lonely, "relay")), (503, "unhealthy".into()));
     assert_eq!(
@@ -54,15 +54,15 @@ async fn asks_deeply_for_everything_that_finishes_an_order() {
     );
     let _relay = Relay::of(&world).await;
     let (api, _) = with_inventory(&world.database, StatusCode::OK).await;
-    let complete = send(&api.router(), request(Method::GET, "/health/deep")).await;
+    let complete = send(&router(&api), request(Method::GET, "/health/deep")).await;
     assert_eq!(complete.status, 200, "{complete:?}");
     let (api, _) = with_inventory(&world.database, StatusCode::SERVICE_UNAVAILABLE).await;
-    let refusing = send(&api.router(), request(Method::GET, "/health/deep")).await;
+    let refusing = send(&router(&api), request(Method::GET, "/health/deep")).await;
     assert_eq!(
         (refusing.status.as_u16(), status_of(&refusing, "inventory")),
         (503, "unhealthy".into())
     );
-    assert_eq!(send(&api.router(), request(Method::GET, "/health/ready")).await.status, 200);
+    assert_eq!(send(&router(&api), request(Method::GET, "/health/ready")).await.status, 200);
     inventory.abort();
     let _ = inventory.await;
 }

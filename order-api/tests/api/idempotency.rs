@@ -1,5 +1,6 @@
 //! One key, one order, whoever asks how often.
 
+use order_api::router;
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
@@ -69,7 +70,7 @@ async fn a_key_is_the_same_quoted_bare_and_in_the_body() {
     let mut in_body =
         order_request("", &json!({"item_id": "ps5", "quantity": 1, "idempotency_key": "k"}));
     in_body.headers_mut().remove("idempotency-key");
-    assert_eq!(send(&world.api.router(), in_body).await.id(), id);
+    assert_eq!(send(&router(&world.api), in_body).await.id(), id);
 }
 
 #[tokio::test]
@@ -94,14 +95,14 @@ async fn a_key_is_required_and_must_be_one() {
     let world = World::new().await;
     let mut keyless = order_request("k", &one_ps5());
     keyless.headers_mut().remove("idempotency-key");
-    let answer = send(&world.api.router(), keyless).await;
+    let answer = send(&router(&world.api), keyless).await;
     assert_eq!(answer.problem(), (400, "idempotency-key-required".into()));
     let long = "k".repeat(256);
     for key in ["", "\"", "\"a\"b", "a b", "schl\u{fc}ssel", &long] {
         let mut request = order_request("k", &one_ps5());
         let value = HeaderValue::from_bytes(key.as_bytes()).unwrap();
         request.headers_mut().insert("idempotency-key", value);
-        let answer = send(&world.api.router(), request).await;
+        let answer = send(&router(&world.api), request).await;
         assert_eq!(answer.problem(), (400, "idempotency-key-invalid".into()), "{key}");
     }
     assert_eq!(Relay::of(&world).await.claim().await.len(), 0);
@@ -111,7 +112,7 @@ async fn a_key_is_required_and_must_be_one() {
 async fn a_refused_request_does_not_consume_its_key() {
     let world = World::with(&["--order-api-wait-ms=0"]).await;
     for body in [r#"{"item_id":"ps5","quantity":0}"#, r#"{"item_id":"p\u0000"}"#, "{"] {
-        let refused = send(&world.api.router(), raw_order_request("k", body)).await;
+        let refused = send(&router(&world.api), raw_order_request("k", body)).await;
         assert!(refused.status.is_client_error(), "{refused:?}");
     }
     let taken = world.post("k", &one_ps5()).await;
@@ -135,7 +136,7 @@ async fn a_key_whose_first_request_is_not_committed_yet_is_busy_for_a_moment() {
 }
 
 async fn send_to(api: &std::sync::Arc<order_api::OrderApi>, key: &str) -> crate::world::Answer {
-    send(&api.router(), order_request(key, &one_ps5())).await
+    send(&router(api), order_request(key, &one_ps5())).await
 }
 
 /// The transaction of an order with this key, held open.

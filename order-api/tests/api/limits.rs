@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use order_api::OrderApi;
+use order_api::{OrderApi, router};
 use tokio::task::JoinHandle;
 
 use crate::idempotency::OpenOrder;
@@ -14,7 +14,7 @@ use crate::world::{Answer, World, of_tenant, one_ps5, order_request, request, se
 #[tokio::test]
 async fn a_caller_over_its_limit_is_told_when_to_come_back() {
     let world = World::with(&["--order-api-wait-ms=0", "--order-api-rate-per-s=1"]).await;
-    let router = world.api.router();
+    let router = order_api::router(&world.api);
     let post = async |tenant: &str, key: &str| {
         send(&router, of_tenant(order_request(key, &one_ps5()), tenant)).await
     };
@@ -87,12 +87,12 @@ async fn settings_have_bounds() {
     }
     assert_eq!(crate::world::config(&[]).listen.to_string(), "127.0.0.1:3001");
     let unlimited = World::with(&["--order-api-rate-per-s=0"]).await;
-    let answer = send(&unlimited.api.router(), request(http::Method::GET, "/api/orders")).await;
+    let answer = send(&router(&unlimited.api), request(http::Method::GET, "/api/orders")).await;
     assert_eq!((answer.status.as_u16(), answer.header("ratelimit")), (200, None));
 }
 
 fn post_in_background(api: &Arc<OrderApi>, key: &str, tenant: &str) -> JoinHandle<Answer> {
     let request = of_tenant(order_request(key, &one_ps5()), tenant);
-    let router = api.router();
+    let router = order_api::router(api);
     tokio::spawn(async move { send(&router, request).await })
 }

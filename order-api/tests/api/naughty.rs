@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use http::{Method, Request};
+use order_api::router;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
@@ -71,12 +72,12 @@ async fn refuses_bodies_that_nobody_should_send() {
         (400, order(r#""a\nb""#).replace(r"\n", " ").replace("\"a b\"", "\" a\"")),
     ];
     for (index, (status, body)) in bodies.into_iter().enumerate() {
-        let answer = send(&world.api.router(), raw_order_request("k", body.clone())).await;
+        let answer = send(&router(&world.api), raw_order_request("k", body.clone())).await;
         let shown: String = body.chars().take(80).collect();
         assert_eq!(answer.problem().0, status, "{index}: {shown}\n{}", answer.text);
     }
     let bytes = raw_order_request("k", &b"{\"item_id\":\"\xff\xfe\",\"quantity\":1}"[..]);
-    assert_eq!(send(&world.api.router(), bytes).await.problem().0, 400);
+    assert_eq!(send(&router(&world.api), bytes).await.problem().0, 400);
     assert_eq!(Relay::of(&world).await.claim().await.len(), 0, "nothing was ordered");
 }
 
@@ -160,7 +161,7 @@ async fn refuses_paths_and_queries_that_nobody_should_send() {
     ] {
         assert_eq!(world.get(path).await.status, 200, "{path}");
     }
-    let cancel = send(&world.api.router(), request(Method::POST, "/api/orders/%00/cancel")).await;
+    let cancel = send(&router(&world.api), request(Method::POST, "/api/orders/%00/cancel")).await;
     assert_eq!(cancel.problem(), (404, "not-found".into()));
 }
 
@@ -169,13 +170,13 @@ async fn refuses_a_body_that_is_too_large_however_it_comes() {
     let world = World::new().await;
     let large = "x".repeat(64 * 1024 + 1);
     let said = raw_order_request("k", large.clone());
-    assert_eq!(send(&world.api.router(), said).await.problem(), (413, "body-too-large".into()));
+    assert_eq!(send(&router(&world.api), said).await.problem(), (413, "body-too-large".into()));
     let chunks = large.into_bytes().chunks(1_000).map(<[u8]>::to_vec).collect::<Vec<_>>();
     let chunks = futures_util::stream::iter(chunks.into_iter().map(Ok::<_, std::io::Error>));
     let streamed = raw_order_request("k", Body::from_stream(chunks));
-    let answer = send(&world.api.router(), streamed).await;
+    let answer = send(&router(&world.api), streamed).await;
     assert_eq!(answer.problem(), (413, "body-too-large".into()));
     let broken = futures_util::stream::iter([Err::<Vec<u8>, _>(std::io::Error::other("cut"))]);
     let broken: Request<Body> = raw_order_request("k", Body::from_stream(broken));
-    assert_eq!(send(&world.api.router(), broken).await.problem(), (400, "invalid-request".into()));
+    assert_eq!(send(&router(&world.api), broken).await.problem(), (400, "invalid-request".into()));
 }

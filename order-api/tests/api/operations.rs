@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::routing::get;
 use http::Request;
+use order_api::router;
 use schema_orders::relays::join;
 use schema_pg::DbError;
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ async fn command(world: &World, name: &str, body: &Value) -> Answer {
         .header("valerix-actor", "Zoe")
         .body(Body::from(body.to_string()))
         .unwrap();
-    send(&world.api.router(), request).await
+    send(&router(&world.api), request).await
 }
 
 /// A relay's face with this gate; where it can be asked.

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use http::Method;
 use in_process::{Hints, NotifyScope};
-use order_api::{Deps, OrderApi};
+use order_api::{Deps, OrderApi, router};
 use schema_orders::testing::{end_all_sessions, lock_sagas};
 use schema_pg::{Db, PoolConfig};
 
@@ -22,8 +22,8 @@ async fn without_its_database_it_asks_to_try_again_and_stays_alive() {
         config(&[]),
         Deps { db, hints, notify_scope, metrics: None, inventory_url: None },
     );
-    let ask = async |method, path: &str| send(&api.router(), request(method, path)).await;
-    check_unavailable(&send(&api.router(), order_request("k", &one_ps5())).await);
+    let ask = async |method, path: &str| send(&router(&api), request(method, path)).await;
+    check_unavailable(&send(&router(&api), order_request("k", &one_ps5())).await);
     let id = uuid::Uuid::now_v7();
     check_unavailable(&ask(Method::GET, "/api/orders").await);
     check_unavailable(&ask(Method::GET, &format!("/api/orders/{id}")).await);
@@ -76,7 +76,7 @@ async fn a_database_that_stalls_is_waited_for_no_longer_than_the_bound() {
 async fn a_fresh_key_that_meets_a_locked_table_is_asked_to_try_again() {
     let world = World::new().await;
     let locked = lock_sagas(&world.database).await;
-    let router = world.impatient(&[]).await.router();
+    let router = order_api::router(&world.impatient(&[]).await);
     let ask = |key| send(&router, order_request(key, &one_ps5()));
     for answer in join_all(["a", "b", "c"].map(ask)).await {
         check_unavailable(&answer);

@@ -1,5 +1,6 @@
 //! GET /api/sagas and below: find one among many, and understand it.
 
+use order_api::router;
 use std::collections::BTreeMap;
 
 use saga::Event;
@@ -135,7 +136,7 @@ async fn staff_finds_the_orders_of_every_tenant_by_their_key() {
     let mut ids = Vec::new();
     for tenant in ["a", "b", "c"] {
         let request = of_tenant(order_request("k", &crate::world::one_ps5()), tenant);
-        ids.insert(0, send(&world.api.router(), request).await.id());
+        ids.insert(0, send(&router(&world.api), request).await.id());
     }
     world.order("other").await;
     let page = world.get("/api/sagas?q=k").await.json();

@@ -1,6 +1,7 @@
 //! The door of the staff routes.
 
 use http::Method;
+use order_api::router;
 
 use crate::world::{World, request, send};
 
@@ -25,7 +26,7 @@ const STAFF: [(&str, Method); 14] = [
 async fn nobody_gets_in_where_the_network_could() {
     let world = World::with(&["--order-api-listen=0.0.0.0:0"]).await;
     for (path, method) in STAFF {
-        let answer = send(&world.api.router(), request(method, path)).await;
+        let answer = send(&router(&world.api), request(method, path)).await;
         assert_eq!(answer.problem(), (403, "forbidden".into()), "{path}");
     }
     assert_eq!(world.get("/api/orders").await.status, 200, "customers do");
@@ -37,11 +38,11 @@ async fn a_browser_under_another_name_stays_outside() {
     for (path, method) in STAFF {
         let mut asked = request(method, path);
         asked.headers_mut().insert("host", "rebound.example:3001".parse().unwrap());
-        let answer = send(&world.api.router(), asked).await;
+        let answer = send(&router(&world.api), asked).await;
         assert_eq!(answer.problem(), (403, "forbidden".into()), "{path}");
     }
     let mut nameless = request(Method::GET, "/api/sagas");
     nameless.headers_mut().insert("valerix-actor", "a\tb".parse().unwrap());
-    let answer = send(&world.api.router(), nameless).await;
+    let answer = send(&router(&world.api), nameless).await;
     assert_eq!(answer.problem(), (400, "invalid-request".into()));
 }

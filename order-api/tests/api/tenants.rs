@@ -9,7 +9,7 @@ use crate::world::{World, of_tenant, one_ps5, order_request, request, send};
 #[tokio::test]
 async fn another_tenants_order_is_as_absent_as_one_that_never_was() {
     let world = World::with(&["--order-api-wait-ms=0"]).await;
-    let router = world.api.router();
+    let router = order_api::router(&world.api);
     let mine = send(&router, of_tenant(order_request("k", &one_ps5()), "mine")).await.id();
     let never = uuid::Uuid::now_v7();
     let ask = async |method: Method, path: String| {
@@ -36,7 +36,7 @@ async fn another_tenants_order_is_as_absent_as_one_that_never_was() {
 #[tokio::test]
 async fn each_tenant_has_its_own_keys() {
     let world = World::with(&["--order-api-wait-ms=0"]).await;
-    let router = world.api.router();
+    let router = order_api::router(&world.api);
     let mut ids = Vec::new();
     for tenant in ["a", "b"] {
         let made = send(&router, of_tenant(order_request("k", &one_ps5()), tenant)).await;

@@ -2,6 +2,7 @@
 
 use http::header::ACCEPT;
 use http::{HeaderValue, Method};
+use order_api::router;
 
 use crate::relay::{DONE, Relay};
 use crate::world::{Answer, World, request, send};
@@ -9,7 +10,7 @@ use crate::world::{Answer, World, request, send};
 async fn ask(world: &World, path: &str, accept: &'static str) -> Answer {
     let mut request = request(Method::GET, path);
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static(accept));
-    send(&world.api.router(), request).await
+    send(&router(&world.api), request).await
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use edge::Caller;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use in_process::{Hints, NotifyScope};
-use order_api::{Config, Deps, OrderApi};
+use order_api::{Config, Deps, OrderApi, router};
 use schema_orders::testing::fresh_database;
 use schema_pg::testing::TestDb;
 use schema_pg::{Db, PoolConfig};
@@ -79,25 +79,25 @@ impl World {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        send(&self.api.router(), request(Method::GET, path)).await
+        send(&router(&self.api), request(Method::GET, path)).await
     }
 
     pub(crate) async fn post(&self, key: &str, body: &Value) -> Answer {
-        send(&self.api.router(), order_request(key, body)).await
+        send(&router(&self.api), order_request(key, body)).await
     }
 
     /// An order nobody waits for. Its id.
     pub(crate) async fn order(&self, key: &str) -> Uuid {
         let mut request = order_request(key, &one_ps5());
         request.headers_mut().insert("prefer", "respond-async".parse().unwrap());
-        let answer = send(&self.api.router(), request).await;
+        let answer = send(&router(&self.api), request).await;
         assert_eq!(answer.status, 202, "{answer:?}");
         answer.id()
     }
 
     pub(crate) async fn cancel(&self, id: Uuid) -> Answer {
         let path = format!("/api/orders/{id}/cancel");
-        send(&self.api.router(), request(Method::POST, &path)).await
+        send(&router(&self.api), request(Method::POST, &path)).await
     }
 
     pub(crate) async fn status_of(&self, id: Uuid) -> String {

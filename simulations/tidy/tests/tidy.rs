@@ -13,15 +13,11 @@ mod prose;
 #[path = "tidy/tokens.rs"]
 mod tokens;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crates::{MAY_USE, TOP_LEVEL};
 use imports::Crate;
-
-/// Crates with circles that are still to be cut, and how many files are in them.
-const IN_CIRCLES: [(&str, usize); 1] = [("order-api/src/lib.rs", 54)];
 
 /// Longer than this and a room is crowded.
 const LINES_MAX: usize = 450;
@@ -154,16 +150,11 @@ fn only_the_databases_clock_decides() {
 fn no_file_needs_a_file_that_needs_it() {
     let mut roots = sources();
     roots.retain(|path| path.ends_with("src/lib.rs") || path.ends_with("main.rs"));
-    assert!(roots.len() > IN_CIRCLES.len(), "the crates are not found");
+    assert!(roots.len() > 10, "the crates are not found");
     for root_file in roots {
-        let name =
-            root_file.strip_prefix(root()).expect("it is ours").to_string_lossy().into_owned();
-        let known = IN_CIRCLES.iter().find(|(listed, _)| *listed == name).map(|(_, files)| *files);
         let house = Crate::read(&root_file);
         let circles = circles::circles(&house.arrows());
-        let files = circles.iter().map(BTreeSet::len).sum();
-        assert!(known.unwrap_or(0) >= files, "{files} files of {name} in circles: {circles:#?}");
-        assert!(known.is_none() || files > 0, "{name} has no circle left: take it from IN_CIRCLES");
+        assert!(circles.is_empty(), "circles in {}: {circles:#?}", root_file.display());
     }
 }
 

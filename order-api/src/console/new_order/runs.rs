@@ -1,18 +1,11 @@
-//! Orders placed at a rate by a form: a task of its own, remembered for as long as this process lives.
+//! Orders placed at a rate by a form, remembered for as long as this process lives.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use edge::Problem;
-use tokio::task::JoinSet;
-use tokio::time::interval;
 use uuid::Uuid;
-
-use crate::OrderApi;
-use crate::orders::create::place;
-use crate::orders::order_request::Basket;
 
 /// Runs that are remembered; the oldest is forgotten.
 const RUNS_MAX: usize = 20;
@@ -26,7 +19,7 @@ pub(crate) struct Runs(Mutex<VecDeque<Run>>);
 /// One run.
 #[derive(Clone)]
 pub(super) struct Run {
-    id: String,
+    pub(super) id: String,
     pub(super) count: u32,
     progress: Arc<Progress>,
 }
@@ -39,32 +32,18 @@ struct Progress {
 }
 
 impl Runs {
-    /// Starts placing `count` orders, `rate` a second; the run's id.
-    pub(super) fn begin(
-        &self,
-        api: Arc<OrderApi>,
-        tenant: &str,
-        key: &str,
-        basket: Basket,
-        (count, rate): (u32, u32),
-    ) -> Result<String, Problem> {
+    /// Remembers a run of `count` orders that begins now, unless too many are under way.
+    pub(super) fn begin(&self, count: u32) -> Result<Run, Problem> {
         let run = Run { id: Uuid::now_v7().simple().to_string(), count, progress: Arc::default() };
-        {
-            let mut runs = lock(&self.0);
-            if runs.iter().filter(|run| !run.is_done()).count() >= RUNNING_MAX {
-                return Err(Problem::unavailable("three runs are under way already", 5));
-            }
-            runs.push_back(run.clone());
-            if runs.len() > RUNS_MAX {
-                runs.pop_front();
-            }
+        let mut runs = lock(&self.0);
+        if runs.iter().filter(|run| !run.is_done()).count() >= RUNNING_MAX {
+            return Err(Problem::unavailable("three runs are under way already", 5));
         }
-        let id = run.id.clone();
-        let (tenant, key) = (tenant.to_owned(), key.to_owned());
-        let closing = api.console.streams.closing.clone();
-        let work = async move { run.work(&api, &tenant, &key, &basket, rate).await };
-        tokio::spawn(closing.run_until_cancelled_owned(work));
-        Ok(id)
+        runs.push_back(run.clone());
+        if runs.len() > RUNS_MAX {
+            runs.pop_front();
+        }
+        Ok(run)
     }
 
     pub(super) fn find(&self, id: &str) -> Option<Run> {
@@ -85,26 +64,11 @@ impl Run {
         self.progress.done.load(Ordering::Relaxed) >= self.count
     }
 
-    /// Each order under a key of its own, which the first's key begins.
-    async fn work(&self, api: &Arc<OrderApi>, tenant: &str, key: &str, basket: &Basket, rate: u32) {
-        let mut ticks = interval(Duration::from_secs(1) / rate);
-        let mut under_way = JoinSet::new();
-        for number in 1..=self.count {
-            ticks.tick().await;
-            let (api, run, basket) = (api.clone(), self.clone(), basket.clone());
-            let (tenant, key) = (tenant.to_owned(), format!("{key}-{number}"));
-            under_way.spawn(async move { run.place_one(&api, &tenant, key, basket).await });
-            while under_way.try_join_next().is_some() {}
-        }
-        under_way.join_all().await;
-    }
-
-    /// As a customer would, who waits for an answer and is measured.
-    async fn place_one(&self, api: &OrderApi, tenant: &str, key: String, basket: Basket) {
-        let _timing = api.window.time();
-        match place(api, tenant, key, basket, (Instant::now(), api.config.wait())).await {
-            Ok((order, _)) => lock(&self.progress.orders).push(order.id),
-            Err(_) => {
+    /// One of its orders was placed; `None`: it was refused.
+    pub(super) fn count(&self, placed: Option<Uuid>) {
+        match placed {
+            Some(order_id) => lock(&self.progress.orders).push(order_id),
+            None => {
                 self.progress.refused.fetch_add(1, Ordering::Relaxed);
             }
         }

@@ -13,9 +13,9 @@ use schema_pg::{Class, Db, DbConnection, DbError, classify};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::staff::actions::{
-    Action, ActionError, ActionOutcome, Expected, Kind, Mode, apply_action, refusal,
-};
+use crate::staff::actions::apply_action::{Action, ActionError, ActionOutcome, Mode, apply_action};
+use crate::staff::actions::decide::{Kind, refusal};
+use crate::staff::actions::request::Expected;
 
 /// How often an idle runner looks for what another instance, or the one before it, has left.
 const IDLE: Duration = Duration::from_secs(15);

@@ -1,19 +1,12 @@
-//! GET /api/sagas/groups: what went wrong alike, each group with its words and a link to its sagas.
+//! What went wrong alike, each group with its words and a link to its sagas.
 
-use std::sync::Arc;
-
-use axum::Json;
-use axum::extract::State;
 use chrono::{DateTime, Utc};
-use edge::Problem;
 use saga::explain::{Action, Explanation, Facts, explain};
 use saga::{Saga, StateName};
-use schema_orders::inspection::{Counted, Group, list_groups};
+use schema_orders::inspection::{Counted, Group};
 use schema_orders::sagas::SagaColumns;
 use serde::Serialize;
 use uuid::Uuid;
-
-use crate::OrderApi;
 
 /// The answer, which is made at most once a second.
 #[derive(Serialize)]
@@ -48,17 +41,6 @@ pub(crate) struct Example {
 #[derive(Serialize)]
 struct Links {
     sagas: String,
-}
-
-pub(crate) async fn groups(
-    State(api): State<Arc<OrderApi>>,
-) -> Result<Json<Arc<GroupsAnswer>>, Problem> {
-    let grouped = async || {
-        let groups = api.staff_reads.run(|connection| Box::pin(list_groups(connection))).await?;
-        let items = groups.into_iter().map(GroupAnswer::from).collect();
-        Ok(Arc::new(GroupsAnswer { items, next_cursor: None }))
-    };
-    api.groups.get_or_try_make(grouped).await.map(Json)
 }
 
 impl From<Group> for GroupAnswer {

@@ -1,17 +1,10 @@
-//! GET /api/sagas/stats: how many sagas stand in which state, and how old the oldest is.
+//! How many sagas stand in which state, and how old the oldest is.
 
-use std::sync::Arc;
-
-use axum::Json;
-use axum::extract::State;
 use chrono::{DateTime, Utc};
-use edge::Problem;
 use saga::StateName;
-use schema_orders::inspection::{Counted, Sample, StateCount, StateCounts, count_states};
+use schema_orders::inspection::{Counted, Sample, StateCount, StateCounts};
 use serde::Serialize;
 use uuid::Uuid;
-
-use crate::OrderApi;
 
 /// The answer, which is made at most once a second.
 #[derive(Clone, Debug, Serialize)]
@@ -36,16 +29,6 @@ pub(crate) struct StateAnswer {
 pub(crate) struct Number {
     pub(crate) count: i64,
     pub(crate) counted: Counted,
-}
-
-pub(crate) async fn stats(
-    State(api): State<Arc<OrderApi>>,
-) -> Result<Json<Arc<StatsAnswer>>, Problem> {
-    let measured = async || {
-        let counts = api.staff_reads.run(|connection| Box::pin(count_states(connection)));
-        Ok(Arc::new(StatsAnswer::from(counts.await?)))
-    };
-    api.stats.get_or_try_make(measured).await.map(Json)
 }
 
 impl From<StateCounts> for StatsAnswer {
