@@ -5,6 +5,8 @@
 //! [`Problem`]s. Nothing here knows an order or a stock, and nothing here logs a request that went
 //! well: at the aimed rate that alone would cost more than the request.
 
+#![warn(missing_docs)]
+
 mod cached;
 mod caller;
 mod cursor;

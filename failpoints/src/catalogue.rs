@@ -40,9 +40,7 @@ const SITES: [(Site, &str, Shape); 20] = [
 /// A site at one of its moments.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Point {
-    /// Where.
     pub site: Site,
-    /// When.
     pub moment: Moment,
 }
 

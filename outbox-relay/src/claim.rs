@@ -25,7 +25,6 @@ use crate::metrics;
 pub struct ClaimRequest {
     /// The relay that claims.
     pub relay: i64,
-    /// Where from.
     pub source: Source,
     /// How many at most.
     pub limit: u32,

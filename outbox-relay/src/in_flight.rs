@@ -32,7 +32,6 @@ impl InFlight {
         Held { in_flight: self.clone(), order_ids }
     }
 
-    /// How many.
     pub fn len(&self) -> usize {
         self.0.lock().expect("nothing panics under this lock").len()
     }
@@ -47,7 +46,6 @@ impl InFlight {
         self.0.lock().expect("nothing panics under this lock").contains_key(order_id)
     }
 
-    /// Which ones.
     pub fn ids(&self) -> Vec<Uuid> {
         self.0.lock().expect("nothing panics under this lock").keys().copied().collect()
     }

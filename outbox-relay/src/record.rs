@@ -41,10 +41,10 @@ pub struct Recorder {
 impl Recorder {
     /// Starts the batcher. `hints` gets what has settled, after it has been committed.
     pub fn start(db: &Db, hints: Hints, scope: NotifyScope, stop: CancellationToken) -> Self {
-        let connections = db.dedicated();
-        let batcher = Batcher::start(BATCH, move |moves| {
-            let (connections, hints, stop) = (connections.clone(), hints.clone(), stop.clone());
-            Box::pin(async move { flush(&connections, &hints, scope, &stop, moves).await })
+        let flush = Flush { connections: db.dedicated(), hints, scope, stop };
+        let batcher = Batcher::start(BATCH, move |updates| {
+            let flush = flush.clone();
+            Box::pin(async move { flush.run(updates).await })
         });
         Self { batcher }
     }
@@ -65,88 +65,86 @@ impl Recorder {
     }
 }
 
-async fn flush(
-    connections: &DedicatedConnections,
-    hints: &Hints,
+/// What storing outcomes needs.
+#[derive(Clone)]
+struct Flush {
+    connections: DedicatedConnections,
+    hints: Hints,
     scope: NotifyScope,
-    stop: &CancellationToken,
-    moves: Vec<SagaUpdate>,
-) -> Vec<Recorded> {
-    let recorded = match store(connections, scope, stop, moves.clone()).await {
-        Ok(recorded) => recorded,
-        Err(Class::BadInput | Class::Conflict | Class::Bug) if moves.len() > 1 => {
-            one_by_one(connections, scope, stop, moves.clone()).await
-        }
-        Err(_) => vec![Recorded::Dropped; moves.len()],
-    };
-    tell(hints, &moves, &recorded);
-    recorded
+    stop: CancellationToken,
 }
 
-/// One bad row must not take the others with it.
-async fn one_by_one(
-    connections: &DedicatedConnections,
-    scope: NotifyScope,
-    stop: &CancellationToken,
-    moves: Vec<SagaUpdate>,
-) -> Vec<Recorded> {
-    let mut recorded = Vec::with_capacity(moves.len());
-    for decided in moves {
-        let mut one = store(connections, scope, stop, vec![decided]).await.unwrap_or_default();
-        recorded.push(one.pop().unwrap_or(Recorded::Dropped));
-    }
-    recorded
-}
-
-/// Stores until it is answered, refused, or the relay stops.
-async fn store(
-    connections: &DedicatedConnections,
-    scope: NotifyScope,
-    stop: &CancellationToken,
-    moves: Vec<SagaUpdate>,
-) -> Result<Vec<Recorded>, Class> {
-    let mut pause = PAUSE.0;
-    loop {
-        let mut attempt = moves.clone();
-        let stored = connections
-            .write_one(Site::RecordOutcomes, move |connection| {
-                Box::pin(async move {
-                    if known_bad::is_on(Flaw::NoFenceInOrders) {
-                        expect_anything(connection, &mut attempt).await?;
-                    }
-                    let stored = store_moves(connection, &attempt).await?;
-                    let settles = attempt.iter().any(|update| answers_a_request(update.saga.state));
-                    if scope == NotifyScope::OtherProcesses
-                        && settles
-                        && let Err(error) = notify(connection, SETTLED_CHANNEL).await
-                    {
-                        // Stored all the same; who waits finds out when it looks again.
-                        tracing::debug!(%error, "nobody was told of what has settled");
-                    }
-                    Ok::<_, DbError>(stored)
-                })
-            })
-            .await;
-        let error = match stored {
-            Ok(stored) => {
-                STORING.succeeded();
-                let recorded = in_order(&moves, stored);
-                count(&moves, &recorded);
-                return Ok(recorded);
+impl Flush {
+    async fn run(&self, moves: Vec<SagaUpdate>) -> Vec<Recorded> {
+        let recorded = match self.store(moves.clone()).await {
+            Ok(recorded) => recorded,
+            Err(Class::BadInput | Class::Conflict | Class::Bug) if moves.len() > 1 => {
+                self.one_by_one(moves.clone()).await
             }
-            Err(error) => error,
+            Err(_) => vec![Recorded::Dropped; moves.len()],
         };
-        match classify(&error) {
-            Class::Retry | Class::RetryAlarm | Class::DropConnection => {
-                STORING.failed(error);
-                if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
-                    return Ok(vec![Recorded::Dropped; moves.len()]);
+        tell(&self.hints, &moves, &recorded);
+        recorded
+    }
+
+    /// One bad row must not take the others with it.
+    async fn one_by_one(&self, moves: Vec<SagaUpdate>) -> Vec<Recorded> {
+        let mut recorded = Vec::with_capacity(moves.len());
+        for decided in moves {
+            let mut one = self.store(vec![decided]).await.unwrap_or_default();
+            recorded.push(one.pop().unwrap_or(Recorded::Dropped));
+        }
+        recorded
+    }
+
+    /// Stores until it is answered, refused, or the relay stops.
+    async fn store(&self, moves: Vec<SagaUpdate>) -> Result<Vec<Recorded>, Class> {
+        let scope = self.scope;
+        let mut pause = PAUSE.0;
+        loop {
+            let mut attempt = moves.clone();
+            let stored = self
+                .connections
+                .write_one(Site::RecordOutcomes, move |connection| {
+                    Box::pin(async move {
+                        if known_bad::is_on(Flaw::NoFenceInOrders) {
+                            expect_anything(connection, &mut attempt).await?;
+                        }
+                        let stored = store_moves(connection, &attempt).await?;
+                        let settles =
+                            attempt.iter().any(|update| answers_a_request(update.saga.state));
+                        if scope == NotifyScope::OtherProcesses
+                            && settles
+                            && let Err(error) = notify(connection, SETTLED_CHANNEL).await
+                        {
+                            // Stored all the same; who waits finds out when it looks again.
+                            tracing::debug!(%error, "nobody was told of what has settled");
+                        }
+                        Ok::<_, DbError>(stored)
+                    })
+                })
+                .await;
+            let error = match stored {
+                Ok(stored) => {
+                    STORING.succeeded();
+                    let recorded = in_order(&moves, stored);
+                    count(&moves, &recorded);
+                    return Ok(recorded);
                 }
-                pause = (pause * 2).min(PAUSE.1);
-            }
-            class @ (Class::BadInput | Class::Conflict | Class::Bug) => {
-                tracing::error!(%error, moves = moves.len(), "outcomes were refused");
-                return Err(class);
+                Err(error) => error,
+            };
+            match classify(&error) {
+                Class::Retry | Class::RetryAlarm | Class::DropConnection => {
+                    STORING.failed(error);
+                    if self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                        return Ok(vec![Recorded::Dropped; moves.len()]);
+                    }
+                    pause = (pause * 2).min(PAUSE.1);
+                }
+                class @ (Class::BadInput | Class::Conflict | Class::Bug) => {
+                    tracing::error!(%error, moves = moves.len(), "outcomes were refused");
+                    return Err(class);
+                }
             }
         }
     }

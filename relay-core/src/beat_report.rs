@@ -27,7 +27,7 @@ pub struct Beat {
 pub struct BeatReport {
     /// Counts up; 0: none yet.
     pub number: u64,
-    /// What it saw.
+    /// What the look saw; `None`: there was none yet.
     pub beat: Option<Beat>,
     /// When, in monotonic milliseconds.
     pub at_ms: u64,

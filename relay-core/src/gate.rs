@@ -21,7 +21,7 @@ const CHANGES_MAX: usize = 20;
 /// How the parts of a gate are set.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct GateConfig {
-    /// The breaker.
+    /// When the breaker opens, and for how long.
     pub breaker: BreakerConfig,
     /// The retry budget.
     pub retry_budget: RetryBudgetConfig,
@@ -45,7 +45,7 @@ pub struct GateState {
 /// What the API and the console show of a gate.
 #[derive(Debug, Clone, Serialize)]
 pub struct GateSnapshot {
-    /// The breaker.
+    /// The breaker's state and what it counts.
     pub breaker: Statistics,
     /// The retry budget's totals.
     pub retries: RetryTotals,
@@ -60,7 +60,7 @@ pub struct GateSnapshot {
 /// The breaker came into this state, so long ago.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct StateChange {
-    /// The state.
+    /// The state that it came into.
     pub state: BreakerState,
     /// How long ago, in milliseconds.
     pub ago_ms: u64,

@@ -9,6 +9,8 @@
 //! Like `saga`, this crate does no IO: no clock, randomness, async, logging or SQL. Time arrives as an
 //! argument. The shell around it is `outbox-relay`; the simulated worlds run the same code.
 
+#![warn(missing_docs)]
+
 pub mod answer;
 pub mod beat_report;
 pub mod breaker;

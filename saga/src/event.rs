@@ -46,7 +46,7 @@ pub enum Event {
     ContractBroken,
     /// Customer or staff asked for a cancellation.
     CancelRequested {
-        /// Who.
+        /// The customer or staff.
         by: CancelledBy,
     },
     /// Staff asked for another try.

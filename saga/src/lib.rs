@@ -6,6 +6,8 @@
 //! ids arrive inside the event, effects leave as data, and the shell (`outbox-relay`, `order-api`)
 //! carries them out in one transaction. Start reading at [`transition()`].
 
+#![warn(missing_docs)]
+
 pub mod backoff;
 pub mod effect;
 pub mod event;

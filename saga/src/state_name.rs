@@ -107,7 +107,7 @@ impl fmt::Display for StateName {
 }
 
 impl State {
-    /// Its name.
+    /// The name of the state, without what belongs to it.
     pub fn name(&self) -> StateName {
         match self {
             Self::Pending => StateName::Pending,

@@ -19,7 +19,7 @@ pub struct Line {
 /// A saga as a decision needs it: what the core decides on, and under what it may be stored.
 #[derive(Debug, Clone)]
 pub struct LoadedSaga {
-    /// Whose saga.
+    /// The order, by whose id the saga goes.
     pub order_id: Uuid,
     /// What the core decides on.
     pub saga: Saga,
@@ -55,7 +55,7 @@ pub struct ClaimedSaga {
 /// What changes of one saga, decided by [`transition`](crate::transition()) and not stored yet.
 #[derive(Debug, Clone)]
 pub struct SagaUpdate {
-    /// Whose saga.
+    /// The order, by whose id the saga goes.
     pub order_id: Uuid,
     /// The version it was decided on.
     pub expected_version: i32,
@@ -102,7 +102,7 @@ pub enum OutboxChange {
 /// An update that was stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredUpdate {
-    /// Whose saga.
+    /// The order, by whose id the saga goes.
     pub order_id: Uuid,
     /// Its new version.
     pub version: i32,

@@ -120,7 +120,6 @@ pub enum Outcome {
 pub struct Wait {
     /// For what.
     pub why: Why,
-    /// Since when.
     pub from: DateTime<Utc>,
     /// Until when; `None`: still.
     pub until: Option<DateTime<Utc>>,
@@ -145,13 +144,10 @@ pub enum Why {
 /// A moment that matters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mark {
-    /// When.
     pub at: DateTime<Utc>,
     /// The journal row.
     pub seq: i32,
-    /// What.
     pub kind: MarkKind,
-    /// In words.
     pub text: &'static str,
 }
 
@@ -189,7 +185,6 @@ impl Wait {
 }
 
 impl Outcome {
-    /// In words.
     pub fn text(self) -> &'static str {
         match self {
             Self::Running => "under way",
@@ -208,7 +203,6 @@ impl Outcome {
 }
 
 impl Why {
-    /// In words.
     pub fn text(self) -> &'static str {
         match self {
             Self::Relay => "waits for a relay",

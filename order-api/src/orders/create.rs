@@ -52,7 +52,6 @@ pub(crate) async fn create_order(
 /// How long somebody waits for an answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Waits {
-    /// Since when.
     pub(crate) begun: Instant,
     /// How long in all.
     pub(crate) wait: Duration,

@@ -99,17 +99,17 @@ impl Change {
 pub enum Why {
     /// So many failed answers in a row.
     FailuresInRow {
-        /// How many.
+        /// Failures in a row, at the moment it opened.
         failures: u32,
     },
     /// Too large a share of the window failed.
     FailureRate {
-        /// The window.
+        /// Answers and failures of the window, at the moment it opened.
         counts: Counts,
     },
     /// Too large a share of the window was slow.
     SlowRate {
-        /// The window.
+        /// Answers and failures of the window, at the moment it opened.
         counts: Counts,
     },
     /// A half-open call failed.

@@ -30,7 +30,7 @@ pub struct Moment {
 pub enum Look {
     /// Claim sagas and drive what that brought. Answered by [`super::Schedule::claimed`].
     Claim {
-        /// Where from.
+        /// Which part of the work list.
         source: Source,
         /// How many at most; at least 1.
         limit: u32,

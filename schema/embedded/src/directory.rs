@@ -19,7 +19,6 @@ use crate::sys::{self, User};
 pub(crate) struct Found {
     /// The major version that made it.
     pub(crate) major: u32,
-    /// Whose it is.
     pub(crate) owner: User,
 }
 

@@ -7,7 +7,6 @@ use uuid::Uuid;
 /// So many of one item.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Line {
-    /// Which.
     pub item_id: String,
     /// How many; more than zero.
     pub quantity: i64,
@@ -59,7 +58,6 @@ pub enum Command {
     },
     /// Ship: the stock leaves the warehouse.
     Commit {
-        /// Which.
         reservation_id: Uuid,
         /// Fencing token of the caller.
         epoch: Option<i64>,
@@ -138,7 +136,6 @@ pub enum Rejection {
 /// One item that was short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shortage {
-    /// Which.
     pub item_id: String,
     /// How many were asked for.
     pub requested: i64,

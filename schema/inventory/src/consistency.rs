@@ -15,7 +15,6 @@ pub use held::{
 /// An item whose books do not balance. An empty list is a clean slate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Imbalance {
-    /// Which.
     pub item_id: String,
     /// As stored.
     pub on_hand: i64,

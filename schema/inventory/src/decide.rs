@@ -67,11 +67,9 @@ impl Kind {
 /// One row for the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Movement {
-    /// Why.
     pub kind: Kind,
     /// For whom.
     pub reservation_id: Uuid,
-    /// What.
     pub item_id: String,
     /// By how much the warehouse changes.
     pub on_hand_delta: i64,

@@ -11,7 +11,6 @@ pub enum Recount {
     Unchanged,
     /// It was wrong and is right now.
     Corrected {
-        /// As it stood.
         before: i64,
         /// What is held.
         after: i64,

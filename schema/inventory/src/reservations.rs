@@ -53,7 +53,6 @@ pub struct Reservation {
     pub rejection: Option<Rejection>,
     /// First word.
     pub created_at: DateTime<Utc>,
-    /// Last change.
     pub updated_at: DateTime<Utc>,
 }
 

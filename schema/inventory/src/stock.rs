@@ -21,7 +21,6 @@ pub struct Item {
     pub reserved: i64,
     /// Grows with every change.
     pub version: i64,
-    /// Last change.
     pub updated_at: DateTime<Utc>,
 }
 

@@ -19,7 +19,6 @@ pub struct Transaction {
     pub reserved_delta: i64,
     /// What staff wrote.
     pub reason: Option<String>,
-    /// When.
     pub at: DateTime<Utc>,
 }
 

@@ -16,7 +16,6 @@ pub enum Change {
 /// One change. Makes the item where it is new.
 #[derive(Clone, Debug)]
 pub struct StockUpdate {
-    /// Which.
     pub item_id: String,
     /// By how much.
     pub change: Change,
@@ -31,7 +30,6 @@ pub struct StockUpdate {
 /// The item right after the change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Updated {
-    /// Which.
     pub item_id: String,
     /// In the warehouse.
     pub on_hand: i64,

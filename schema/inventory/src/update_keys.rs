@@ -7,7 +7,6 @@ use sqlx::PgConnection;
 pub struct UpdateKey {
     /// SHA-256 of the request.
     pub fingerprint: Vec<u8>,
-    /// Which item.
     pub item_id: String,
     /// Its stock right after the change.
     pub on_hand: i64,

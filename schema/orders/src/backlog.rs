@@ -12,7 +12,6 @@ pub struct BacklogCount {
     pub state: String,
     /// Why queued or parked, or what a release is for.
     pub reason: Option<String>,
-    /// How many.
     pub sagas: i64,
     /// Of these: the outcome of the last call is unknown.
     pub in_doubt: i64,

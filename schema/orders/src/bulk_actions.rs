@@ -13,11 +13,9 @@ use uuid::Uuid;
 pub struct NewBulk {
     /// A fresh UUIDv7.
     pub id: Uuid,
-    /// Who.
     pub actor: String,
     /// `retry`, `cancel` or `note`.
     pub kind: String,
-    /// Why.
     pub reason: String,
     /// The filter as it was asked for.
     pub filter: Value,
@@ -32,11 +30,9 @@ pub struct NewBulk {
 pub struct BulkRow {
     /// UUIDv7.
     pub id: Uuid,
-    /// Who.
     pub actor: String,
     /// `retry`, `cancel` or `note`.
     pub kind: String,
-    /// Why.
     pub reason: String,
     /// The filter as it was asked for.
     pub filter: Value,
@@ -63,17 +59,14 @@ pub struct BulkRow {
 pub struct ItemRow {
     /// Dense from 1.
     pub n: i32,
-    /// Whose saga.
     pub order_id: Uuid,
     /// The version it was selected on.
     pub version: i32,
     /// `applied`, `refused`, `moved` or `missing`; `None`: still to do.
     pub result: Option<String>,
-    /// Why not.
     pub detail: Option<String>,
     /// The audit's row.
     pub action_id: Option<Uuid>,
-    /// When.
     pub done_at: Option<DateTime<Utc>>,
     /// The saga as it stands now.
     pub state: Option<String>,
@@ -90,11 +83,9 @@ pub struct DueItem {
     pub actor: String,
     /// `retry`, `cancel` or `note`.
     pub kind: String,
-    /// Why.
     pub reason: String,
     /// Dense from 1.
     pub n: i32,
-    /// Whose saga.
     pub order_id: Uuid,
     /// The version it was selected on.
     pub version: i32,
@@ -109,7 +100,6 @@ pub struct ItemDone {
     pub n: i32,
     /// `applied`, `refused`, `moved` or `missing`.
     pub result: &'static str,
-    /// Why not.
     pub detail: Option<String>,
     /// The audit's row, where there is one.
     pub action_id: Option<Uuid>,

@@ -32,7 +32,6 @@ pub use stock_claims::{
 /// Something that is wrong with an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// Whose.
     pub order_id: Uuid,
     /// The values that do not fit.
     pub detail: String,

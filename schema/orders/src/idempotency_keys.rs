@@ -7,7 +7,6 @@ use uuid::Uuid;
 /// A key as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredKey {
-    /// Whose key.
     pub tenant: String,
     /// The key itself.
     pub key: String,

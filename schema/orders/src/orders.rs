@@ -22,7 +22,6 @@ pub struct NewOrder {
     pub id: Uuid,
     /// A fresh UUIDv7: the idempotency key of the saga's first call.
     pub reservation_id: Uuid,
-    /// Whose order.
     pub tenant: String,
     /// The client's idempotency key.
     pub key: String,
@@ -81,7 +80,6 @@ pub enum Insertion {
 pub struct OrderRow {
     /// UUIDv7.
     pub id: Uuid,
-    /// Whose order.
     pub tenant: String,
     /// What is ordered.
     pub lines: Json<Vec<Line>>,

@@ -13,9 +13,7 @@ pub struct ReconcileAction {
     pub order_id: Option<Uuid>,
     /// Who asked for it.
     pub actor: String,
-    /// Why.
     pub reason: String,
-    /// As it stood.
     pub before: Value,
     /// As it stands.
     pub after: Value,

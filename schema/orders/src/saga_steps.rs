@@ -51,7 +51,6 @@ impl Phase {
 /// A row of the journal.
 #[derive(Debug, Clone)]
 pub struct StepRow {
-    /// Whose saga.
     pub order_id: Uuid,
     /// Dense from 1.
     pub seq: i32,
@@ -63,7 +62,6 @@ pub struct StepRow {
     pub detail: Option<Value>,
     /// The state after the event.
     pub state: String,
-    /// Its reason.
     pub reason: Option<String>,
     /// Index into the plan.
     pub step: i16,

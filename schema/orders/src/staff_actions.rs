@@ -15,11 +15,9 @@ pub struct NewAction {
     pub id: Uuid,
     /// The order it is about, where it is about one.
     pub order_id: Option<Uuid>,
-    /// Who.
     pub actor: String,
     /// `retry`, `cancel`, `resolve`, `note`, `bulk`, `breaker` or `reconcile`.
     pub kind: String,
-    /// Why.
     pub reason: String,
     /// What was found, for `resolve`.
     pub evidence: Option<String>,
@@ -53,11 +51,9 @@ pub struct ActionRow {
     pub id: Uuid,
     /// The order it is about.
     pub order_id: Option<Uuid>,
-    /// Who.
     pub actor: String,
     /// Of which kind.
     pub kind: String,
-    /// Why.
     pub reason: String,
     /// What was found.
     pub evidence: Option<String>,
@@ -82,9 +78,7 @@ pub struct ActionRow {
 pub struct Outcome {
     /// `confirmed`, `failed`, `cancelled` or `parked`.
     pub state: String,
-    /// Why.
     pub reason: Option<String>,
-    /// When.
     pub at: DateTime<Utc>,
 }
 

@@ -43,7 +43,6 @@ pub enum Mode {
 pub struct Repairer {
     /// Who asked for it.
     pub actor: String,
-    /// Why.
     pub reason: String,
 }
 
@@ -96,13 +95,10 @@ pub enum Outcome {
 /// One thing that does not agree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Drift {
-    /// What.
     pub kind: Kind,
-    /// Whose.
     pub order_id: Option<Uuid>,
     /// Under which id.
     pub reservation_id: Option<Uuid>,
-    /// Of what.
     pub item_id: Option<String>,
     /// The values that do not fit.
     pub detail: String,

@@ -56,7 +56,6 @@ pub struct Counts {
 /// What is said of one invariant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Verdict {
-    /// Which.
     pub invariant: Invariant,
     /// One line for people.
     pub title: &'static str,

@@ -6,11 +6,9 @@ use uuid::Uuid;
 /// A reservation's item that was booked twice, or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misbooking {
-    /// Which.
     pub reservation_id: Uuid,
     /// Whose; `None`: a tombstone, or no such reservation.
     pub order_id: Option<Uuid>,
-    /// Of what.
     pub item_id: String,
     /// The state, what it took, and what was booked.
     pub detail: String,

@@ -7,7 +7,6 @@ use uuid::Uuid;
 /// A reservation and one of its lines; without a line where it has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldLine {
-    /// Which.
     pub reservation_id: Uuid,
     /// Whose; `None`: a tombstone written before any reserve came.
     pub order_id: Option<Uuid>,
@@ -15,7 +14,6 @@ pub struct HeldLine {
     pub state: String,
     /// The newest epoch that spoke.
     pub max_epoch: i64,
-    /// Of what.
     pub item_id: Option<String>,
     /// So many.
     pub quantity: Option<i64>,
@@ -58,9 +56,7 @@ pub async fn find_held_lines(
 /// An order for which several reservation ids were used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderReservations {
-    /// Which.
     pub order_id: Uuid,
-    /// How many.
     pub reservations: i64,
 }
 

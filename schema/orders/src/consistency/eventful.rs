@@ -7,7 +7,6 @@ use uuid::Uuid;
 /// A saga, by how much happened to it.
 #[derive(Debug, Clone)]
 pub struct Eventful {
-    /// Whose.
     pub order_id: Uuid,
     /// Rows of its journal.
     pub steps: i32,

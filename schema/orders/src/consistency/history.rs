@@ -11,7 +11,6 @@ use crate::sagas::SagaColumns;
 /// One step, and the saga it belongs to as it is stored.
 #[derive(Debug, Clone)]
 pub struct JournalRow {
-    /// Whose.
     pub order_id: Uuid,
     /// The saga; the same in all of its rows.
     pub stored: StoredSaga,
@@ -25,7 +24,6 @@ pub struct JournalRow {
     pub detail: Option<Value>,
     /// The state after the event.
     pub state: String,
-    /// Its reason.
     pub reason: Option<String>,
     /// Index into the plan after the event.
     pub step: i16,
@@ -33,7 +31,6 @@ pub struct JournalRow {
     pub attempt: i32,
     /// The epoch it was written under.
     pub epoch: i64,
-    /// When.
     pub at: DateTime<Utc>,
 }
 

@@ -11,7 +11,6 @@ use uuid::Uuid;
 pub struct StockClaim {
     /// Under which id.
     pub reservation_id: Uuid,
-    /// Whose.
     pub order_id: Uuid,
     /// The saga's state.
     pub state: String,

@@ -43,7 +43,6 @@ pub enum Counted {
 /// A number of sagas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
-    /// How many.
     pub count: i64,
     /// How it was come by.
     pub counted: Counted,
@@ -52,9 +51,7 @@ pub struct Sample {
 /// The sagas in one state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateCount {
-    /// The state.
     pub state: String,
-    /// How many.
     pub sample: Sample,
     /// The oldest order among them, and when it was acknowledged; not looked for where it means nothing.
     pub oldest: Option<(Uuid, DateTime<Utc>)>,

@@ -10,7 +10,6 @@ const GROUP_ROWS_MAX: i64 = 10_000;
 /// Sagas with the same state and reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// The state.
     pub state: String,
     /// The reason, or what it is released for.
     pub reason: String,

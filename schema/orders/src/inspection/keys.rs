@@ -9,9 +9,7 @@ pub const TENANTS_MAX: i64 = 1_000;
 /// The order that a tenant made with a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyedOrder {
-    /// Whose key.
     pub tenant: String,
-    /// Its order.
     pub order_id: Uuid,
 }
 

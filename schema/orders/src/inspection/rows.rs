@@ -12,9 +12,7 @@ use crate::sagas::SagaColumns;
 /// A saga as staff looks at it.
 #[derive(Debug, Clone)]
 pub struct SagaRow {
-    /// Whose.
     pub order_id: Uuid,
-    /// Whose order.
     pub tenant: String,
     /// What is ordered.
     pub lines: Vec<Line>,

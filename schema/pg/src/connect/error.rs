@@ -80,7 +80,6 @@ pub enum ConnectError {
     Unusable {
         /// Host and port, or socket directory.
         address: String,
-        /// What it is.
         why: Unusable,
     },
     /// The URL has several addresses, and none of them can be used.

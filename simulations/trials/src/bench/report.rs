@@ -16,7 +16,6 @@ use super::workload::Workload;
 /// What a benchmark comes to.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// Which.
     pub workload: Workload,
     /// A run for its shape alone: no figure of it means anything.
     pub short: bool,
@@ -37,9 +36,7 @@ pub struct Report {
 /// A figure with what is wanted of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Goal {
-    /// What it is.
     pub what: String,
-    /// What came.
     pub measured: Option<f64>,
     /// Of the figures.
     pub unit: &'static str,

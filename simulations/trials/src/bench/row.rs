@@ -16,7 +16,6 @@ const MIB: f64 = 1024.0 * 1024.0;
 /// Figures of one load.
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
-    /// What it was.
     pub label: String,
     /// Connections.
     pub clients: usize,

@@ -23,7 +23,6 @@ const LIBRARY: &str = "libfaketimeMT.so.1";
 const MINUTES_MIN: u32 = 5;
 const MINUTES_MAX: u32 = 6 * 60;
 
-/// Whose clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {

@@ -103,7 +103,6 @@ impl fmt::Display for Kind {
 /// One fault of a run, as the seed has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Fault {
-    /// What.
     pub kind: Kind,
     /// How long after the last one was over.
     pub pause: Duration,
@@ -116,7 +115,6 @@ pub struct Fault {
 /// One fault as it was inflicted.
 #[derive(Debug, Clone, Serialize)]
 pub struct FaultRecord {
-    /// What.
     pub kind: Kind,
     /// To whom.
     pub target: String,

@@ -21,7 +21,6 @@ const NAMED_MAX: usize = 6;
 /// One saga, and why it is told.
 #[derive(Debug, Clone, Serialize)]
 pub struct Story {
-    /// Whose.
     pub order_id: Uuid,
     /// Why this one.
     pub why: String,

@@ -161,7 +161,6 @@ impl Moment {
 pub struct FaultId {
     /// Whose chance decided.
     pub source: Source,
-    /// What.
     pub fault: Fault,
     /// The how many-eth opportunity it was.
     pub nth: u64,

@@ -19,7 +19,6 @@ const SEEDS_AT_ONCE: u64 = 64;
 pub struct Options {
     /// The first seed.
     pub first_seed: u64,
-    /// How many.
     pub seeds: u64,
     /// On so many threads. It changes nothing but the time it takes.
     pub threads: usize,

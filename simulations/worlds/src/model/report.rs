@@ -69,7 +69,6 @@ pub struct Found {
 /// A broken invariant.
 #[derive(Debug, Clone)]
 pub struct Violation {
-    /// Which.
     pub invariant: Invariant,
     /// The steps that lead there.
     pub trace: Vec<Action>,

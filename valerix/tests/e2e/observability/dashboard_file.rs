@@ -75,9 +75,7 @@ pub(super) struct Panel {
     pub(super) options: Option<BTreeMap<String, Value>>,
     #[serde(default)]
     pub(super) links: Vec<Link>,
-    /// Of rows.
     pub(super) collapsed: Option<bool>,
-    /// Of rows.
     pub(super) panels: Option<Vec<Value>>,
 }
 
