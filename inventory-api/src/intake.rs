@@ -67,20 +67,20 @@ pub(crate) struct Intake(Batcher<Asked, Outcome>);
 
 /// The ledger in Postgres.
 pub(crate) fn ledger_in(db: &Db) -> Ledger {
-    let (connections, places) = (db.dedicated(), CtidCache::default());
+    let (connections, cache) = (db.dedicated(), CtidCache::default());
     Arc::new(move |commands| {
-        let (connections, places) = (connections.clone(), places.clone());
+        let (connections, cache) = (connections.clone(), cache.clone());
         Box::pin(async move {
-            let applied = match apply(&connections, &commands, Some(&places)).await {
+            let applied = match apply(&connections, &commands, Some(&cache)).await {
                 Err(Unapplied::Moved) => {
-                    places.missed();
+                    cache.missed();
                     apply(&connections, &commands, None).await
                 }
                 applied => applied,
             };
             match applied {
                 Ok(mut applied) => {
-                    places.learn(std::mem::take(&mut applied.places));
+                    cache.learn(std::mem::take(&mut applied.ctids));
                     Ok(applied)
                 }
                 Err(Unapplied::Database(error)) => Err(error),
@@ -93,11 +93,11 @@ pub(crate) fn ledger_in(db: &Db) -> Ledger {
 async fn apply(
     connections: &DedicatedConnections,
     commands: &Arc<[Command]>,
-    places: Option<&CtidCache>,
+    cache: Option<&CtidCache>,
 ) -> Result<Applied, Unapplied> {
-    let (commands, places) = (Arc::clone(commands), places.cloned());
+    let (commands, cache) = (Arc::clone(commands), cache.cloned());
     let applied = connections.write(Site::ApplyCommands, move |connection| {
-        Box::pin(async move { apply_batch_at(connection, &commands, places.as_ref()).await })
+        Box::pin(async move { apply_batch_at(connection, &commands, cache.as_ref()).await })
     });
     applied.await
 }

@@ -42,7 +42,7 @@ pub(crate) async fn run(relay: Relay, membership: Membership, stop: Cancellation
     let round = relay.config.reconcile_after().min(ROUND_MAX);
     let mut reconciler = Reconciler {
         pause: Duration::from_secs(1) / per_s,
-        places: (f64::from(per_s) * round.as_secs_f64()).ceil() as usize,
+        orders_max: (f64::from(per_s) * round.as_secs_f64()).ceil() as usize,
         walk: Walk::default(),
         findings: Findings::default(),
         relay,
@@ -69,7 +69,7 @@ struct Reconciler {
     /// Between two questions.
     pause: Duration,
     /// Orders of one round.
-    places: usize,
+    orders_max: usize,
     walk: Walk,
     findings: Findings,
 }
@@ -101,7 +101,7 @@ impl Reconciler {
 
     /// What did not fit lately, then the newest, then the next of the past.
     async fn choose(&mut self) -> Result<Vec<PlacedOrder>, DbError> {
-        let suspects = self.findings.next_suspects(self.places / 2);
+        let suspects = self.findings.next_suspects(self.orders_max / 2);
         let mut chosen = Vec::new();
         if !suspects.is_empty() {
             let asked = suspects.clone();
@@ -116,11 +116,12 @@ impl Reconciler {
                 self.findings.forget(*gone);
             }
         }
-        let newest_max = if self.walk.is_under_way() { self.places / 2 } else { self.places };
+        let newest_max =
+            if self.walk.is_under_way() { self.orders_max / 2 } else { self.orders_max };
         let newest = self.page(self.walk.newest(newest_max.max(1))).await?;
         self.walk.saw_newest(&newest);
         chosen.extend(newest);
-        let left = self.places.saturating_sub(chosen.len()).max(1);
+        let left = self.orders_max.saturating_sub(chosen.len()).max(1);
         if let Some(range) = self.walk.past(left, Instant::now()) {
             let past = self.page(range).await?;
             self.walk.saw_past(&past);
@@ -129,9 +130,12 @@ impl Reconciler {
         Ok(chosen)
     }
 
-    async fn page(&self, (above, below, places): walk::Range) -> Result<Vec<PlacedOrder>, DbError> {
+    async fn page(
+        &self,
+        (above, below, orders_max): walk::Range,
+    ) -> Result<Vec<PlacedOrder>, DbError> {
         let age_ms = self.relay.config.reconcile_after().as_millis() as i64;
-        let page = Page { above, below, age_ms, orders_max: places as i64 };
+        let page = Page { above, below, age_ms, orders_max: orders_max as i64 };
         self.relay.db.read(move |c| Box::pin(find_placed_orders(c, page))).await
     }
 

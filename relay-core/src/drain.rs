@@ -17,7 +17,7 @@ pub struct DrainConfig {
     /// Backlog sagas woken per second, at least 1. Default 2,000; a relay that has measured what
     /// inventory takes passes that.
     pub rate_per_second: u32,
-    /// Share of the free places that is kept for fresh orders, in percent, 0..=100. Default 80: where both
+    /// Share of the free slots that is kept for fresh orders, in percent, 0..=100. Default 80: where both
     /// together are more than there is capacity for, it is the backlog that waits.
     pub fresh_percent: u32,
     /// How much unused pace can be saved up, in milliseconds of it. Default 250.
@@ -40,16 +40,16 @@ pub struct Drain {
     latest_ms: u64,
     /// Pace earned and not used, in thousandths of a saga.
     pace_parts: u64,
-    /// What rounding owes to fresh orders, in hundredths of a place.
+    /// What rounding owes to fresh orders, in hundredths of a slot.
     fresh_owed: u32,
 }
 
-/// How to fill the free places.
+/// How to fill the free slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
-    /// Places for fresh orders.
+    /// Slots for fresh orders.
     pub fresh: u32,
-    /// Places for the backlog.
+    /// Slots for the backlog.
     pub backlog: u32,
 }
 
@@ -80,27 +80,27 @@ impl Drain {
         }
     }
 
-    /// Divides `places` free places between `fresh_waiting` fresh orders and the backlog.
+    /// Divides `slots` free slots between `fresh_waiting` fresh orders and the backlog.
     ///
     /// The backlog never gets more than its pace. What is claimed less than it was given comes back
     /// through [`Drain::give_back`].
-    pub fn share(&mut self, now_ms: u64, places: u32, fresh_waiting: u32) -> Share {
+    pub fn share(&mut self, now_ms: u64, slots: u32, fresh_waiting: u32) -> Share {
         self.advance(now_ms);
         let paced = u32::try_from(self.pace_parts / TOKEN).unwrap_or(u32::MAX);
         let left = u32::try_from(self.backlog.saturating_sub(self.woken)).unwrap_or(u32::MAX);
         let backlog_ready = paced.min(left);
-        let kept = self.places_kept_for_fresh(places, fresh_waiting, backlog_ready);
-        let backlog = backlog_ready.min(places - kept.min(fresh_waiting));
-        let fresh = fresh_waiting.min(places - backlog);
+        let kept = self.slots_kept_for_fresh(slots, fresh_waiting, backlog_ready);
+        let backlog = backlog_ready.min(slots - kept.min(fresh_waiting));
+        let fresh = fresh_waiting.min(slots - backlog);
         self.pace_parts -= u64::from(backlog) * TOKEN;
         self.woken += u64::from(backlog);
         Share { fresh, backlog }
     }
 
-    /// Returns backlog places for which nothing was found.
-    pub fn give_back(&mut self, places: u32) {
-        self.woken = self.woken.saturating_sub(u64::from(places));
-        self.pace_parts = (self.pace_parts + u64::from(places) * TOKEN).min(self.pace_max());
+    /// Returns backlog slots for which nothing was found.
+    pub fn give_back(&mut self, slots: u32) {
+        self.woken = self.woken.saturating_sub(u64::from(slots));
+        self.pace_parts = (self.pace_parts + u64::from(slots) * TOKEN).min(self.pace_max());
     }
 
     /// Whether every saga of the backlog was woken.
@@ -122,16 +122,16 @@ impl Drain {
         Estimate { backlog_left, woken: self.woken, rate_per_second, done_in_ms }
     }
 
-    /// Places the fresh share keeps. The share binds only while both sides want more than there is;
-    /// its fractions are carried, so that a relay with one free place at a time alternates.
-    fn places_kept_for_fresh(&mut self, places: u32, fresh_waiting: u32, backlog: u32) -> u32 {
-        if places.saturating_sub(fresh_waiting) >= backlog {
-            return fresh_waiting.min(places);
+    /// Slots the fresh share keeps. The share binds only while both sides want more than there is;
+    /// its fractions are carried, so that a relay with one free slot at a time alternates.
+    fn slots_kept_for_fresh(&mut self, slots: u32, fresh_waiting: u32, backlog: u32) -> u32 {
+        if slots.saturating_sub(fresh_waiting) >= backlog {
+            return fresh_waiting.min(slots);
         }
-        let hundredths = u64::from(places) * u64::from(self.config.fresh_percent.min(100))
+        let hundredths = u64::from(slots) * u64::from(self.config.fresh_percent.min(100))
             + u64::from(self.fresh_owed);
         self.fresh_owed = (hundredths % 100) as u32;
-        u32::try_from(hundredths / 100).unwrap_or(u32::MAX).min(places)
+        u32::try_from(hundredths / 100).unwrap_or(u32::MAX).min(slots)
     }
 
     fn advance(&mut self, now_ms: u64) {

@@ -155,24 +155,24 @@ impl GateState {
         self.budget.totals()
     }
 
-    /// How many of `places` the backlog may take now. While no drain is under way: half of them.
-    pub fn backlog_places(&mut self, places: u32, now_ms: u64) -> u32 {
+    /// How many of `slots` the backlog may take now. While no drain is under way: half of them.
+    pub fn backlog_slots(&mut self, slots: u32, now_ms: u64) -> u32 {
         if self.drain.as_ref().is_some_and(Drain::is_done) {
             // It had nothing to wake, or the claim of its last part failed: it must not hold up what
             // comes to wait from now on.
             self.drain = None;
         }
         match self.drain.as_mut() {
-            Some(drain) => drain.share(now_ms, places, places).backlog,
-            None => places.div_ceil(2),
+            Some(drain) => drain.share(now_ms, slots, slots).backlog,
+            None => slots.div_ceil(2),
         }
     }
 
-    /// Tells the drain how many of its places found nothing.
-    pub fn give_back_backlog(&mut self, places: u32) {
+    /// Tells the drain how many of its slots found nothing.
+    pub fn give_back_backlog(&mut self, slots: u32) {
         if let Some(drain) = self.drain.as_mut() {
-            drain.give_back(places);
-            if places > 0 || drain.is_done() {
+            drain.give_back(slots);
+            if slots > 0 || drain.is_done() {
                 self.drain = None;
             }
         }

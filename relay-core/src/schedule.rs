@@ -53,7 +53,7 @@ struct Round {
     began_at_ms: u64,
     has_found: bool,
     /// What can still be taken up.
-    places: u32,
+    slots: u32,
 }
 
 impl Schedule {
@@ -67,7 +67,7 @@ impl Schedule {
             is_hinted: false,
             measure_at_ms: None,
             pause_ms: PAUSE_MIN_MS,
-            round: Round { began_at_ms: now_ms, has_found: false, places: 0 },
+            round: Round { began_at_ms: now_ms, has_found: false, slots: 0 },
         }
     }
 
@@ -125,18 +125,18 @@ impl Schedule {
                 }
                 Stage::Untried => {
                     let avoid = gate.probes_without(now_ms).unwrap_or_default();
-                    return dispatch(Source::Untried { avoid }, self.round.places);
+                    return dispatch(Source::Untried { avoid }, self.round.slots);
                 }
-                Stage::Due => match gate.backlog_places(self.round.places, now_ms) {
+                Stage::Due => match gate.backlog_slots(self.round.slots, now_ms) {
                     0 => self.stage = Stage::Fresh(Scan::Floor),
-                    places => {
-                        self.stage = Stage::DueAsked { places };
-                        return dispatch(Source::Due, places);
+                    slots => {
+                        self.stage = Stage::DueAsked { slots };
+                        return dispatch(Source::Due, slots);
                     }
                 },
-                Stage::DueAsked { places } => return dispatch(Source::Due, places),
+                Stage::DueAsked { slots } => return dispatch(Source::Due, slots),
                 Stage::NewProbes(_) | Stage::Fresh(_) | Stage::Defer(_)
-                    if self.round.places == 0 =>
+                    if self.round.slots == 0 =>
                 {
                     self.after_fresh(now_ms);
                 }
@@ -177,13 +177,13 @@ impl Schedule {
                 self.take(locked);
                 Stage::NewProbes(Scan::Floor)
             }
-            Stage::DueAsked { places } => {
+            Stage::DueAsked { slots } => {
                 self.take(locked);
-                gate.give_back_backlog(places.saturating_sub(locked));
+                gate.give_back_backlog(slots.saturating_sub(locked));
                 Stage::Fresh(Scan::Floor)
             }
             Stage::NewProbes(_) | Stage::Fresh(_) | Stage::Defer(_) => {
-                self.fresh.found(found, self.round.places, self.is_first_known());
+                self.fresh.found(found, self.round.slots, self.is_first_known());
                 self.take(locked);
                 return self.after_fresh(now_ms);
             }
@@ -259,7 +259,7 @@ impl Schedule {
 
     fn begin(&mut self, moment: &Moment) {
         let Moment { now_ms, report, .. } = *moment;
-        self.round = Round { began_at_ms: now_ms, has_found: false, places: 0 };
+        self.round = Round { began_at_ms: now_ms, has_found: false, slots: 0 };
         self.stage = match self.sweeps.begin(&report, self.fresh.scan_floor, now_ms) {
             Some(floor) => Stage::Unacknowledged { floor },
             None => Stage::Admission,
@@ -281,13 +281,13 @@ impl Schedule {
     fn admit(&mut self, moment: &Moment, gate: &mut GateState) {
         let Moment { now_ms, free, report } = *moment;
         if free == 0 {
-            // Full: the next place is worth waiting for, however short.
+            // Full: the next slot is worth waiting for, however short.
             self.pause_ms = PAUSE_MIN_MS;
             self.stage = Stage::Pace { until_ms: now_ms + PAUSE_MIN_MS };
             return;
         }
         let room = gate.room(now_ms);
-        self.round.places = if room == 0 { free } else { free.min(room) };
+        self.round.slots = if room == 0 { free } else { free.min(room) };
         self.stage = if room == 0 {
             Stage::Defer(Scan::Floor)
         } else if gate.probes_without(now_ms).is_some() {
@@ -306,7 +306,7 @@ impl Schedule {
         let Some(floor) = self.fresh.next(scan == Scan::First, now_ms) else {
             return Look::FindFirst;
         };
-        let limit = self.round.places;
+        let limit = self.round.slots;
         Look::Claim { source: Source::Fresh { floor }, limit, mode, is_awaited: false }
     }
 
@@ -330,7 +330,7 @@ impl Schedule {
 
     fn take(&mut self, locked: u32) {
         self.round.has_found |= locked > 0;
-        self.round.places = self.round.places.saturating_sub(locked);
+        self.round.slots = self.round.slots.saturating_sub(locked);
     }
 
     /// New orders were looked for. Behind a breaker that is half-open the backlog comes last.

@@ -14,7 +14,7 @@ fn earned(config: DrainConfig, ms: u64) -> Drain {
 fn places_are_shared_as_the_table_says() {
     // 100 ms at 1,000/s: the backlog may have up to 100.
     let cases = [
-        // places, fresh waiting, fresh, backlog
+        // slots, fresh waiting, fresh, backlog
         (0, 50, 0, 0),
         (100, 0, 0, 100),
         (500, 0, 0, 100),
@@ -25,11 +25,11 @@ fn places_are_shared_as_the_table_says() {
         (150, 100, 75, 75),
         (200, 100, 100, 100),
     ];
-    for (places, fresh_waiting, fresh, backlog) in cases {
+    for (slots, fresh_waiting, fresh, backlog) in cases {
         let mut drain = earned(CONFIG, 100);
         drain.fresh_owed = 50;
-        let share = drain.share(100, places, fresh_waiting);
-        assert_eq!(share, Share { fresh, backlog }, "{places} places, {fresh_waiting} fresh");
+        let share = drain.share(100, slots, fresh_waiting);
+        assert_eq!(share, Share { fresh, backlog }, "{slots} slots, {fresh_waiting} fresh");
     }
 }
 
@@ -92,19 +92,19 @@ proptest! {
         let config = DrainConfig { rate_per_second, fresh_percent, burst_ms };
         let mut drain = Drain::start(config, u64::from(u32::MAX), 0);
         let (mut now_ms, mut woken) = (0, 0_u64);
-        for (wait_ms, places, fresh_waiting) in rounds {
+        for (wait_ms, slots, fresh_waiting) in rounds {
             now_ms += wait_ms;
             drain.advance(now_ms);
             let ready = u32::try_from(drain.pace_parts / 1_000).unwrap();
             let owed = drain.fresh_owed;
-            let Share { fresh, backlog } = drain.share(now_ms, places, fresh_waiting);
+            let Share { fresh, backlog } = drain.share(now_ms, slots, fresh_waiting);
             woken += u64::from(backlog);
 
             prop_assert!(fresh <= fresh_waiting && backlog <= ready);
-            prop_assert_eq!(fresh + backlog, places.min(fresh_waiting + ready), "no place idle");
-            let kept = (places * fresh_percent + owed) / 100;
+            prop_assert_eq!(fresh + backlog, slots.min(fresh_waiting + ready), "no slot idle");
+            let kept = (slots * fresh_percent + owed) / 100;
             prop_assert!(fresh >= fresh_waiting.min(kept), "the fresh share");
-            prop_assert!(backlog >= ready.min(places - kept.min(places)), "the backlog's share");
+            prop_assert!(backlog >= ready.min(slots - kept.min(slots)), "the backlog's share");
             prop_assert!(woken * 1_000 <= now_ms * u64::from(rate_per_second));
         }
     }

@@ -10,7 +10,7 @@ fn gate() -> GateState {
 fn a_drain_without_a_backlog_holds_nothing_up() {
     let mut gate = gate();
     gate.start_drain(0, 0);
-    assert_eq!(gate.backlog_places(4, 0), 2);
+    assert_eq!(gate.backlog_slots(4, 0), 2);
     assert!(!gate.snapshot(0).draining);
 }
 
@@ -18,10 +18,10 @@ fn a_drain_without_a_backlog_holds_nothing_up() {
 fn a_drain_whose_last_claim_failed_holds_nothing_up() {
     let mut gate = gate();
     gate.start_drain(1, 0);
-    assert_eq!(gate.backlog_places(4, 0), 0, "the pace is earned by time");
-    assert_eq!(gate.backlog_places(4, 1), 1);
+    assert_eq!(gate.backlog_slots(4, 0), 0, "the pace is earned by time");
+    assert_eq!(gate.backlog_slots(4, 1), 1);
     // Its claim failed, so nobody gives anything back.
-    assert_eq!(gate.backlog_places(4, 1), 2);
+    assert_eq!(gate.backlog_slots(4, 1), 2);
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(super) struct FreshScan {
     lag_ms: u64,
     /// When the list is next scanned from its beginning.
     pub(super) full_scan_at_ms: u64,
-    /// The last scan from the beginning filled its places: there may be more.
+    /// The last scan from the beginning filled its slots: there may be more.
     is_repeated: bool,
 }
 
@@ -67,9 +67,9 @@ impl FreshScan {
     }
 
     /// A scan has ended. `is_first_known`: it began where the list begins.
-    pub(super) fn found(&mut self, found: &Found, places: u32, is_first_known: bool) {
+    pub(super) fn found(&mut self, found: &Found, slots: u32, is_first_known: bool) {
         let is_full = is_first_known || self.is_repeated;
-        self.is_repeated = is_full && found.locked > 0 && found.locked >= places;
+        self.is_repeated = is_full && found.locked > 0 && found.locked >= slots;
         let Some((least, greatest)) = found.ids else { return };
         // Never above the database's time, and as far below as orders came apart.
         let newest_ms = made_ms(greatest).min(found.at_ms);

@@ -23,7 +23,7 @@ pub(super) enum Stage {
     Due,
     /// As many as the drain allows were asked for.
     DueAsked {
-        places: u32,
+        slots: u32,
     },
     Fresh(Scan),
     /// New orders, while no call may be made: queued at once, so that who waits is told.

@@ -134,7 +134,7 @@ fn a_new_relay_takes_over_before_it_looks_for_new_work() {
     relay.claimed(0);
     assert_eq!(relay.next(), Look::RemoveSilent);
     relay.schedule.silent_removed();
-    assert_eq!(relay.next(), claim(Source::Due, 4), "half of the places are for the backlog");
+    assert_eq!(relay.next(), claim(Source::Due, 4), "half of the slots are for the backlog");
     relay.claimed(2);
     assert_eq!(relay.next(), Look::FindFirst);
     relay.first_found(0);

@@ -34,7 +34,7 @@ pub struct Applied {
     /// What moved, for the metrics.
     pub movements: Vec<Movement>,
     /// Where the rows of these items are, once this is committed.
-    pub places: BTreeMap<String, String>,
+    pub ctids: BTreeMap<String, String>,
 }
 
 /// Why a batch was not written.
@@ -60,11 +60,11 @@ pub async fn apply_batch(
     }
 }
 
-/// The same, by the places of its items where they are known.
+/// The same, by the cache where it knows all items.
 pub async fn apply_batch_at(
     connection: &mut PgConnection,
     commands: &[Command],
-    places: Option<&CtidCache>,
+    cache: Option<&CtidCache>,
 ) -> Result<Applied, Unapplied> {
     let first = first_words(commands);
     let mut known = HashMap::new();
@@ -81,9 +81,9 @@ pub async fn apply_batch_at(
     let items = items_to_lock(commands, &inserted, &warehouse.rows);
     let mut at = BTreeMap::new();
     if !items.is_empty() {
-        let locked = lock_stock(connection, &items, places).await?;
+        let locked = lock_stock(connection, &items, cache).await?;
         (warehouse.stock, warehouse.removed_below) = (locked.levels, locked.removed_below);
-        at = locked.places;
+        at = locked.ctids;
     }
     let decision = decide(commands, &mut warehouse);
     if !decision.movements.is_empty() {
@@ -98,24 +98,24 @@ pub async fn apply_batch_at(
         answers: decision.answers,
         levels: warehouse.stock,
         movements: decision.movements,
-        places: at,
+        ctids: at,
     })
 }
 
 async fn lock_stock(
     connection: &mut PgConnection,
     items: &[String],
-    places: Option<&CtidCache>,
+    cache: Option<&CtidCache>,
 ) -> Result<Locked, Unapplied> {
-    if let Some(at) = places.and_then(|places| places.of(items)) {
+    if let Some(at) = cache.and_then(|cache| cache.of(items)) {
         let locked = stock::lock_stock_at(connection, items, &at).await?;
         let is_moved = locked.levels.len() < items.len();
         return if is_moved { Err(Unapplied::Moved) } else { Ok(locked) };
     }
     let begun = Instant::now();
     let locked = stock::lock_stock_and_memory(connection, items).await?;
-    if let Some(places) = places {
-        places.looked_up(items.len(), begun.elapsed());
+    if let Some(cache) = cache {
+        cache.looked_up(items.len(), begun.elapsed());
     }
     Ok(locked)
 }

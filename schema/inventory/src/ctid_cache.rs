@@ -2,26 +2,25 @@
 //!
 //! While somebody holds a snapshot, a stock row keeps every version it has had since. The index leads to the oldest,
 //! and a look-up walks from there to the newest: after minutes of load that is hundreds of versions for each item of
-//! each batch. Who wrote the newest version knows its place (`ctid`) and can go there at once. Only then: a look-up
+//! each batch. Who wrote the newest version knows its `ctid` and can go there at once. Only then: a look-up
 //! by the index also clears away the versions that may be removed, so from time to time it is tried again.
 //!
-//! A place is a hint and never believed: the row that is found there is the item's current one, or none is found.
-//! Then the batch is undone and done again by the index, and places are left alone for a while, longer each time:
-//! somebody else changes the same items, and places that were right when they were learned are wrong when they are
-//! used.
+//! A `ctid` is a hint and never believed: the row that is found there is the item's current one, or none is found.
+//! Then the batch is undone and done again by the index, and the cache rests for a while, longer each time: somebody
+//! else changes the same items, and what was right when it was learned is wrong when it is used.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// CtidCache remembered at most; beyond that all are forgotten, and learned again.
-const PLACES_MAX: usize = 100_000;
+/// Items remembered at most; beyond that all are forgotten, and learned again.
+const ITEMS_MAX: usize = 100_000;
 /// A look-up by the index that takes longer has many versions to walk past.
 const NEAR: Duration = Duration::from_millis(1);
 const NEAR_PER_ITEM: Duration = Duration::from_micros(50);
 /// Such look-ups take at most this share of the time.
 const LOOK_UP_SHARE: u32 = 20;
-/// Batches without places after a miss: one at first, twice as many each time.
+/// Batches without the cache after a miss: one at first, twice as many each time.
 const REST_MAX: u32 = 1_024;
 /// So many batches without a miss make up for all of them.
 const TRUSTED_AFTER: u32 = 256;
@@ -33,9 +32,9 @@ pub struct CtidCache(Arc<Mutex<Known>>);
 #[derive(Debug, Default)]
 struct Known {
     of: BTreeMap<String, String>,
-    /// CtidCache are used until then.
+    /// The cache is used until then.
     far_until: Option<Instant>,
-    /// Batches that go without places from now on.
+    /// Batches that go without the cache from now on.
     rest: u32,
     next_rest: u32,
     without_miss: u32,
@@ -69,7 +68,7 @@ impl CtidCache {
         if known.without_miss >= TRUSTED_AFTER {
             known.next_rest = 0;
         }
-        if known.of.len() + seen.len() > PLACES_MAX {
+        if known.of.len() + seen.len() > ITEMS_MAX {
             known.of.clear();
         }
         known.of.extend(seen);
@@ -100,61 +99,61 @@ mod tests {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
-    fn seen(name: &str, place: &str) -> BTreeMap<String, String> {
-        BTreeMap::from([(name.to_owned(), place.to_owned())])
+    fn seen(name: &str, ctid: &str) -> BTreeMap<String, String> {
+        BTreeMap::from([(name.to_owned(), ctid.to_owned())])
     }
 
     #[test]
     fn knows_where_all_items_were_seen_last_or_says_nothing() {
-        let places = CtidCache::default();
-        places.looked_up(1, LONG);
-        assert_eq!(places.of(&items(&["a"])), None);
-        places.learn(seen("a", "(0,7)"));
-        assert_eq!(places.of(&items(&["a", "b"])), None);
-        places.learn(seen("b", "(0,8)"));
-        places.learn(seen("a", "(1,2)"));
-        assert_eq!(places.of(&items(&["a", "b"])), Some(items(&["(1,2)", "(0,8)"])));
+        let cache = CtidCache::default();
+        cache.looked_up(1, LONG);
+        assert_eq!(cache.of(&items(&["a"])), None);
+        cache.learn(seen("a", "(0,7)"));
+        assert_eq!(cache.of(&items(&["a", "b"])), None);
+        cache.learn(seen("b", "(0,8)"));
+        cache.learn(seen("a", "(1,2)"));
+        assert_eq!(cache.of(&items(&["a", "b"])), Some(items(&["(1,2)", "(0,8)"])));
     }
 
     #[test]
     fn says_nothing_while_the_way_over_the_index_is_short() {
-        let places = CtidCache::default();
-        places.learn(seen("a", "(0,7)"));
-        assert_eq!(places.of(&items(&["a"])), None);
-        places.looked_up(1, LONG);
-        assert!(places.of(&items(&["a"])).is_some());
-        places.looked_up(40, NEAR + NEAR_PER_ITEM * 40);
-        assert_eq!(places.of(&items(&["a"])), None);
+        let cache = CtidCache::default();
+        cache.learn(seen("a", "(0,7)"));
+        assert_eq!(cache.of(&items(&["a"])), None);
+        cache.looked_up(1, LONG);
+        assert!(cache.of(&items(&["a"])).is_some());
+        cache.looked_up(40, NEAR + NEAR_PER_ITEM * 40);
+        assert_eq!(cache.of(&items(&["a"])), None);
     }
 
     #[test]
     fn rests_after_a_miss_and_longer_after_the_next() {
-        let places = CtidCache::default();
-        places.looked_up(1, LONG);
-        let rests = |places: &CtidCache| {
-            places.learn(seen("a", "(0,7)"));
-            (0..2 * REST_MAX).take_while(|_| places.of(&items(&["a"])).is_none()).count()
+        let cache = CtidCache::default();
+        cache.looked_up(1, LONG);
+        let rests = |cache: &CtidCache| {
+            cache.learn(seen("a", "(0,7)"));
+            (0..2 * REST_MAX).take_while(|_| cache.of(&items(&["a"])).is_none()).count()
         };
-        assert_eq!(rests(&places), 0);
+        assert_eq!(rests(&cache), 0);
         let after_miss = (0..12).map(|_| {
-            places.missed();
-            rests(&places)
+            cache.missed();
+            rests(&cache)
         });
         let after_miss: Vec<usize> = after_miss.collect();
         assert_eq!(after_miss, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 1_024]);
         for _ in 0..TRUSTED_AFTER {
-            places.learn(seen("a", "(0,7)"));
+            cache.learn(seen("a", "(0,7)"));
         }
-        places.missed();
-        assert_eq!(rests(&places), 1, "it was right for long");
+        cache.missed();
+        assert_eq!(rests(&cache), 1, "it was right for long");
     }
 
     #[test]
     fn what_it_remembers_is_bounded() {
-        let places = CtidCache::default();
-        for number in 0..=PLACES_MAX {
-            places.learn(seen(&number.to_string(), "(0,1)"));
+        let cache = CtidCache::default();
+        for number in 0..=ITEMS_MAX {
+            cache.learn(seen(&number.to_string(), "(0,1)"));
         }
-        assert_eq!(places.lock().of.len(), 1);
+        assert_eq!(cache.lock().of.len(), 1);
     }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::decide::{Kind, Movement};
 
-/// Moves the stock, writes the lines of what was reserved, and the ledger. `places` tells where the stock rows are,
+/// Moves the stock, writes the lines of what was reserved, and the ledger. `ctids` tells where the stock rows are,
 /// which must be locked; answers where they are now.
 ///
 /// One statement for three tables, because the stock rows are locked while it runs: every round
@@ -15,7 +15,7 @@ use crate::decide::{Kind, Movement};
 pub async fn write_movements(
     connection: &mut PgConnection,
     movements: &[Movement],
-    places: &BTreeMap<String, String>,
+    ctids: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, sqlx::Error> {
     let reservation_ids: Vec<Uuid> = movements.iter().map(|m| m.reservation_id).collect();
     let items: Vec<&str> = movements.iter().map(|m| m.item_id.as_str()).collect();
@@ -23,7 +23,7 @@ pub async fn write_movements(
     let on_hand: Vec<i64> = movements.iter().map(|m| m.on_hand_delta).collect();
     let reserved: Vec<i64> = movements.iter().map(|m| m.reserved_delta).collect();
     let found: Option<Vec<&str>> =
-        items.iter().map(|item| places.get(*item).map(String::as_str)).collect();
+        items.iter().map(|item| ctids.get(*item).map(String::as_str)).collect();
     let found = found.ok_or_else(|| not_locked("an item that was not locked"))?;
     let distinct = items.iter().collect::<BTreeSet<_>>().len();
     let moved = sqlx::query!(
@@ -58,7 +58,7 @@ pub async fn write_movements(
              group by item_id, place
          ) m
          where s.ctid = m.place and s.item_id = m.item_id
-         returning s.item_id, s.ctid::text as "place!""#,
+         returning s.item_id, s.ctid::text as "ctid!""#,
         &reservation_ids,
         &items as _,
         &kinds as _,
@@ -70,9 +70,9 @@ pub async fn write_movements(
     .fetch_all(connection)
     .await?;
     if moved.len() != distinct {
-        return Err(not_locked("a locked item that is not at its place"));
+        return Err(not_locked("a locked item that is not at its ctid"));
     }
-    Ok(moved.into_iter().map(|row| (row.item_id, row.place)).collect())
+    Ok(moved.into_iter().map(|row| (row.item_id, row.ctid)).collect())
 }
 
 fn not_locked(what: &str) -> sqlx::Error {

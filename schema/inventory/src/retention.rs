@@ -6,7 +6,7 @@
 //! that tell their time (UUIDv7, as sagas use) are removed; all others are kept.
 
 use schema_pg::BoxFuture;
-use schema_pg::retention::{Looked, Place, Terms, Turn};
+use schema_pg::retention::{Looked, Terms, Turn, WalkPosition};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -16,17 +16,19 @@ pub fn take_turn(
     terms: Terms,
 ) -> BoxFuture<'_, sqlx::Result<Option<Turn>>> {
     Box::pin(async move {
-        let Some((place, young)) = lock_place(connection, terms).await? else { return Ok(None) };
-        let (looked, removed) = remove_ended(connection, place.cursor, young, terms).await?;
-        let next = place.after(looked, terms);
+        let Some((position, young)) = lock_position(connection, terms).await? else {
+            return Ok(None);
+        };
+        let (looked, removed) = remove_ended(connection, position.cursor, young, terms).await?;
+        let next = position.after(looked, terms);
         sqlx::query!(
             "update retention
              set cursor = $1, first_kept = $2, removed_below = $3,
                  next_at = now() + $4 * interval '1 millisecond',
                  round_ends_at = case when $5 then now() + interval '1 day' else round_ends_at end",
-            next.place.cursor,
-            next.place.first_kept,
-            next.place.removed_below,
+            next.position.cursor,
+            next.position.first_kept,
+            next.position.removed_below,
             next.pause_ms as f64,
             next.is_new_round,
         )
@@ -37,10 +39,10 @@ pub fn take_turn(
 }
 
 /// `None`: it is nobody's turn yet, or another process's. With the smallest id that is too young.
-async fn lock_place(
+async fn lock_position(
     connection: &mut PgConnection,
     terms: Terms,
-) -> sqlx::Result<Option<(Place, Uuid)>> {
+) -> sqlx::Result<Option<(WalkPosition, Uuid)>> {
     let row = sqlx::query!(
         r#"select cursor, first_kept, removed_below, round_ends_at <= now() as "is_round_over!",
                   (
@@ -55,13 +57,13 @@ async fn lock_place(
     .fetch_optional(connection)
     .await?;
     Ok(row.map(|row| {
-        let place = Place {
+        let position = WalkPosition {
             cursor: row.cursor,
             first_kept: row.first_kept,
             removed_below: row.removed_below,
             is_round_over: row.is_round_over,
         };
-        (place, row.young)
+        (position, row.young)
     }))
 }
 

@@ -49,8 +49,8 @@ pub async fn lock_stock(
 pub struct Locked {
     /// How much there is, by item. Unknown items are missing.
     pub levels: BTreeMap<String, Level>,
-    /// Where the row is, by item (`ctid`).
-    pub places: BTreeMap<String, String>,
+    /// Where the row is, by item.
+    pub ctids: BTreeMap<String, String>,
     /// Reservations with an id below may have been removed. Without a known item nothing can be taken, and this
     /// tells of no removal.
     pub removed_below: Uuid,
@@ -63,7 +63,7 @@ pub async fn lock_stock_and_memory(
 ) -> Result<Locked, sqlx::Error> {
     let rows = sqlx::query_as!(
         Row,
-        r#"select item_id, on_hand, reserved, ctid::text as "place!",
+        r#"select item_id, on_hand, reserved, ctid::text as "ctid!",
                   (select removed_below from retention) as "removed_below!"
            from stock
            where item_id = any($1)
@@ -76,23 +76,23 @@ pub async fn lock_stock_and_memory(
     Ok(Locked::from(rows))
 }
 
-/// The same without a look at the index. An item that is not at its place any more, or that somebody is just
+/// The same without a look at the index. An item that is not at its `ctid` any more, or that somebody is just
 /// changing, is missing from the answer.
 pub async fn lock_stock_at(
     connection: &mut PgConnection,
     item_ids: &[String],
-    places: &[String],
+    ctids: &[String],
 ) -> Result<Locked, sqlx::Error> {
     let rows = sqlx::query_as!(
         Row,
-        r#"select item_id, on_hand, reserved, ctid::text as "place!",
+        r#"select item_id, on_hand, reserved, ctid::text as "ctid!",
                   (select removed_below from retention) as "removed_below!"
            from stock
            where ctid = any($2::text[]::tid[]) and item_id = any($1)
            order by item_id
            for no key update of stock"#,
         item_ids,
-        places,
+        ctids,
     )
     .fetch_all(connection)
     .await?;
@@ -103,16 +103,16 @@ struct Row {
     item_id: String,
     on_hand: i64,
     reserved: i64,
-    place: String,
+    ctid: String,
     removed_below: Uuid,
 }
 
 impl From<Vec<Row>> for Locked {
     fn from(rows: Vec<Row>) -> Self {
         let mut locked = Self::default();
-        for Row { item_id, on_hand, reserved, place, removed_below } in rows {
+        for Row { item_id, on_hand, reserved, ctid, removed_below } in rows {
             locked.levels.insert(item_id.clone(), Level { on_hand, reserved });
-            locked.places.insert(item_id, place);
+            locked.ctids.insert(item_id, ctid);
             locked.removed_below = removed_below;
         }
         locked

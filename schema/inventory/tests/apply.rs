@@ -191,38 +191,38 @@ async fn never_oversells_a_hot_item() {
     world.assert_clean_slate().await;
 }
 
-/// CtidCache that are used whatever the index would take.
-fn used_places() -> CtidCache {
-    let places = CtidCache::default();
-    places.looked_up(1, Duration::from_hours(1));
-    places
+/// A cache that is used whatever the index would take.
+fn used_cache() -> CtidCache {
+    let cache = CtidCache::default();
+    cache.looked_up(1, Duration::from_hours(1));
+    cache
 }
 
 async fn apply_at(
     world: &World,
-    places: &CtidCache,
+    cache: &CtidCache,
     command: Command,
 ) -> Result<Applied, Unapplied> {
-    let known = places.clone();
+    let known = cache.clone();
     let applied = world.0.db.transaction(move |c| {
         Box::pin(async move { apply_batch_at(c, &[command], Some(&known)).await })
     });
     let applied = applied.await?;
-    places.learn(applied.places.clone());
+    cache.learn(applied.ctids.clone());
     // as it is while somebody holds a snapshot
-    places.looked_up(1, Duration::from_hours(1));
+    cache.looked_up(1, Duration::from_hours(1));
     Ok(applied)
 }
 
 #[tokio::test]
 async fn an_item_is_found_at_its_place_from_batch_to_batch() {
     let world = World::with_stock(&[("ps5", 100), ("pad", 100)]).await;
-    let places = used_places();
+    let cache = used_cache();
     for round in 1..=30 {
         let lines = &[("ps5", 1), ("pad", 2)];
-        let applied = apply_at(&world, &places, reserve(Uuid::now_v7(), 1, lines)).await;
+        let applied = apply_at(&world, &cache, reserve(Uuid::now_v7(), 1, lines)).await;
         assert_eq!(applied.expect("nobody else changes them").answers, [HELD]);
-        let known = places.of(&["ps5".to_owned(), "pad".to_owned()]);
+        let known = cache.of(&["ps5".to_owned(), "pad".to_owned()]);
         assert!(known.is_some(), "round {round}");
     }
     assert_eq!((world.reserved("ps5").await, world.reserved("pad").await), (30, 60));
@@ -232,16 +232,16 @@ async fn an_item_is_found_at_its_place_from_batch_to_batch() {
 #[tokio::test]
 async fn a_batch_that_does_not_find_an_item_at_its_place_leaves_nothing_behind() {
     let world = World::with_stock(&[("ps5", 2), ("pad", 2)]).await;
-    let places = used_places();
+    let cache = used_cache();
     let both = &[("ps5", 1), ("pad", 1)];
-    apply_at(&world, &places, reserve(Uuid::now_v7(), 1, both)).await.expect("by the index");
+    apply_at(&world, &cache, reserve(Uuid::now_v7(), 1, both)).await.expect("by the index");
     // somebody else takes the last one, and the place is not the item's any more
     world.apply(vec![reserve(Uuid::now_v7(), 1, &[("ps5", 1)])]).await;
     let late = Uuid::now_v7();
-    let missed = apply_at(&world, &places, reserve(late, 1, both)).await;
+    let missed = apply_at(&world, &cache, reserve(late, 1, both)).await;
     assert!(matches!(missed, Err(Unapplied::Moved)), "{missed:?}");
-    places.missed();
-    let applied = apply_at(&world, &places, reserve(late, 1, both)).await.expect("by the index");
+    cache.missed();
+    let applied = apply_at(&world, &cache, reserve(late, 1, both)).await.expect("by the index");
     assert_eq!(applied.answers, [short("ps5", 1, 0)], "it was as if it had come now");
     assert_eq!((world.reserved("ps5").await, world.reserved("pad").await), (2, 1));
     world.assert_clean_slate().await;
@@ -250,8 +250,8 @@ async fn a_batch_that_does_not_find_an_item_at_its_place_leaves_nothing_behind()
 #[tokio::test]
 async fn an_item_that_somebody_is_changing_is_waited_for_and_not_found_at_its_old_place() {
     let world = World::with_stock(&[("ps5", 2)]).await;
-    let places = used_places();
-    apply_at(&world, &places, reserve(Uuid::now_v7(), 1, &[("ps5", 1)]))
+    let cache = used_cache();
+    apply_at(&world, &cache, reserve(Uuid::now_v7(), 1, &[("ps5", 1)]))
         .await
         .expect("by the index");
     let (mut other, mut asking) = (
@@ -259,7 +259,7 @@ async fn an_item_that_somebody_is_changing_is_waited_for_and_not_found_at_its_ol
         PgConnection::connect(&world.0.url).await.expect("connected"),
     );
     sqlx::raw_sql("begin; update stock set on_hand = 1").execute(&mut other).await.expect("begun");
-    let late = apply_at(&world, &places, reserve(Uuid::now_v7(), 1, &[("ps5", 1)]));
+    let late = apply_at(&world, &cache, reserve(Uuid::now_v7(), 1, &[("ps5", 1)]));
     let commit = async {
         until_somebody_waits(&mut asking).await;
         sqlx::raw_sql("commit").execute(&mut other).await.expect("committed");

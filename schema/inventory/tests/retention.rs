@@ -93,7 +93,7 @@ async fn what_has_ended_goes_and_what_is_held_stays() {
     }
     let turn = world.turn().await;
     assert_eq!(turn.removed, [("reservations", 4), ("reservation_lines", 2)]);
-    assert_eq!(turn.next.place.first_kept, Some(held));
+    assert_eq!(turn.next.position.first_kept, Some(held));
     assert!(world.is_there(held).await && world.is_there(today).await);
     for gone in [shipped, released, rejected, tombstone] {
         assert!(!world.is_there(gone).await);
@@ -123,7 +123,7 @@ async fn ids_that_do_not_tell_their_time_are_kept_and_taken() {
     world.apply(release(timeless)).await;
     world.apply(release(old(9))).await;
     let turn = world.turn().await;
-    assert_eq!((turn.removed[0].1, turn.next.place.first_kept), (1, None));
+    assert_eq!((turn.removed[0].1, turn.next.position.first_kept), (1, None));
     assert!(world.is_there(timeless).await);
     let below = world.0.db.read(|c| Box::pin(find_removed_below(c))).await;
     let below: Uuid = below.expect("read");

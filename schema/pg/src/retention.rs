@@ -2,7 +2,7 @@
 //!
 //! A database's tables are walked by id, which tells when a row was made, so that a batch is a few look-ups
 //! by index and never a scan. Where the walk stands is a row of table `retention`: whoever holds its lock
-//! may take the next turn, and the row says when that may be. Ids below [`Place::removed_below`] may have
+//! may take the next turn, and the row says when that may be. Ids below [`WalkPosition::removed_below`] may have
 //! been removed; whoever misses one knows why. What may go, the SQL of each database says (`retention.rs` of
 //! `schema_orders` and `schema_inventory`).
 
@@ -44,7 +44,7 @@ impl Terms {
 
 /// Where the walk stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct WalkPosition {
     /// Where the next turn begins.
     pub cursor: Uuid,
     /// The smallest id that this round met and left: where the next round begins.
@@ -70,31 +70,31 @@ pub struct Looked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Next {
     /// There.
-    pub place: Place,
+    pub position: WalkPosition,
     /// From now.
     pub pause_ms: i64,
     /// A new round begins.
     pub is_new_round: bool,
 }
 
-impl Place {
+impl WalkPosition {
     /// After a turn. A short one has reached what is too young: then there is time, and now and then what
     /// was left behind is looked at again.
     pub fn after(self, looked: Looked, terms: Terms) -> Next {
         let cursor = looked.last.map_or(self.cursor, successor);
         let first_kept = self.first_kept.into_iter().chain(looked.first_kept).min();
         let removed_below = self.removed_below.max(cursor);
-        let place = Self { cursor, first_kept, removed_below, ..self };
+        let position = Self { cursor, first_kept, removed_below, ..self };
         if looked.rows >= terms.rows_max {
-            return Next { place, pause_ms: terms.pause_ms, is_new_round: false };
+            return Next { position, pause_ms: terms.pause_ms, is_new_round: false };
         }
         let pause_ms = LOOK_EVERY_MS.max(terms.pause_ms);
         if !self.is_round_over {
-            return Next { place, pause_ms, is_new_round: false };
+            return Next { position, pause_ms, is_new_round: false };
         }
         let cursor = first_kept.unwrap_or(cursor);
-        let place = Self { cursor, first_kept: None, ..place };
-        Next { place, pause_ms, is_new_round: true }
+        let position = Self { cursor, first_kept: None, ..position };
+        Next { position, pause_ms, is_new_round: true }
     }
 }
 
@@ -161,7 +161,7 @@ fn show(database: &'static str, turn: &Turn) {
         counter!("retention_rows_removed_total", "database" => database, "table" => *table)
             .increment(rows.unsigned_abs());
     }
-    let Place { cursor, first_kept, .. } = turn.next.place;
+    let WalkPosition { cursor, first_kept, .. } = turn.next.position;
     let made_ms = first_kept.unwrap_or(cursor).as_u128() >> 80;
     if made_ms > 0 {
         gauge!("retention_oldest_kept_timestamp_seconds", "database" => database)

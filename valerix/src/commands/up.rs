@@ -4,7 +4,7 @@
 //! still finds what it needs.
 
 mod banner;
-mod places;
+mod endpoints;
 mod services;
 mod system;
 
@@ -17,7 +17,7 @@ pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let Some(started) = stop.run_until_cancelled(System::start(up)).await else { return Ok(()) };
     let mut system = started?;
-    output::announce(&banner::text(&system.places));
+    output::announce(&banner::text(&system.endpoints));
     let failed = stop.run_until_cancelled(system.failed()).await;
     system.stop().await;
     match failed {

@@ -72,7 +72,7 @@ async fn removes_what_is_finished_and_old_with_all_that_is_its_own() {
     assert_eq!(world.rows().await, [15, 15, 15, 45]);
     let next = world.walk().await;
     assert_eq!(world.rows().await, [0; 4]);
-    assert!(next.place.removed_below > last && next.place.first_kept.is_none());
+    assert!(next.position.removed_below > last && next.position.first_kept.is_none());
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn keeps_what_is_young_unfinished_or_has_moved_and_finds_it_again() {
     let (third, seventh) = (world.order(3).await, world.order(7).await);
     let next = world.walk().await;
     assert_eq!(world.rows().await, [13, 13, 13, 39]);
-    assert_eq!(next.place.first_kept, Some(third));
+    assert_eq!(next.position.first_kept, Some(third));
 
     // The round is over, and two of them have ended since.
     world
@@ -109,7 +109,7 @@ async fn keeps_what_is_young_unfinished_or_has_moved_and_finds_it_again() {
     assert!(world.walk().await.is_new_round);
     let again = world.walk().await;
     assert_eq!(world.rows().await, [11, 11, 11, 33]);
-    assert_eq!(again.place.first_kept, Some(seventh));
+    assert_eq!(again.position.first_kept, Some(seventh));
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn an_order_that_staff_acts_on_is_left_alone() {
             Box::pin(async move {
                 crate::sagas::load_for_update(connection, second).await?;
                 let turn = removing.transaction(|c| take_turn(c, TERMS)).await?;
-                Ok(turn.map(|turn| (turn.removed[0], turn.next.place.first_kept)))
+                Ok(turn.map(|turn| (turn.removed[0], turn.next.position.first_kept)))
             })
         })
         .await;

@@ -94,9 +94,9 @@ impl Gate {
         self.drain_left = Some(backlog);
     }
 
-    /// So many places are given to the backlog.
-    pub(super) fn backlog_asked(&mut self, places: u32) {
-        self.drain_left = self.drain_left.map(|left| left.saturating_sub(places.into()));
+    /// So many slots are given to the backlog.
+    pub(super) fn backlog_asked(&mut self, slots: u32) {
+        self.drain_left = self.drain_left.map(|left| left.saturating_sub(slots.into()));
     }
 
     /// So many of them found nothing.

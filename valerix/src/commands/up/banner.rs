@@ -3,10 +3,10 @@
 use std::env;
 use std::path::Path;
 
-use super::places::Places;
+use super::endpoints::Endpoints;
 
-pub(crate) fn text(places: &Places) -> String {
-    let Places { order_api, inventory_api, relay, directory } = places;
+pub(crate) fn text(endpoints: &Endpoints) -> String {
+    let Endpoints { order_api, inventory_api, relay, directory } = endpoints;
     let data = match directory {
         Some(directory) => format!("the embedded Postgres, in {}", shortened(directory)),
         None => "the databases that were given".to_owned(),

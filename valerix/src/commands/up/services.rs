@@ -5,7 +5,7 @@ use in_process::{Hints, NotifyScope};
 use outbox_relay::Relay;
 use schema_pg::Db;
 
-use super::places::Listeners;
+use super::endpoints::Listeners;
 use crate::cli::Up;
 use crate::commands::{inventory_api as inventory, order_api as orders, relay};
 use crate::databases::opening::Patience;

@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 use tokio::sync::mpsc;
 
-use super::places::{Listeners, Places};
+use super::endpoints::{Endpoints, Listeners};
 use super::services::{Databases, Services};
 use crate::cli::Up;
 use crate::commands::postgres::Embedded;
@@ -12,7 +12,7 @@ use crate::running::Ended;
 
 /// Everything that runs.
 pub(crate) struct System {
-    pub(crate) places: Places,
+    pub(crate) endpoints: Endpoints,
     services: Services,
     embedded: Option<Embedded>,
     ended: mpsc::Receiver<anyhow::Error>,
@@ -23,14 +23,14 @@ impl System {
     pub(crate) async fn start(up: Up) -> anyhow::Result<System> {
         let metrics = edge::install_prometheus()?;
         let listeners = Listeners::bind(&up).await?;
-        let mut places = listeners.places()?;
+        let mut endpoints = listeners.endpoints()?;
         let (embedded, urls) = server(&up).await?;
-        places.directory = embedded.as_ref().map(|embedded| embedded.directory().to_owned());
+        endpoints.directory = embedded.as_ref().map(|embedded| embedded.directory().to_owned());
         let databases = Databases::open(&up, &urls).await?;
         inventory_api::seed_demo_stock(&databases.inventory).await?;
         let (tell, ended) = Ended::new();
         let services = Services::start(up, listeners, databases, &metrics, &tell)?;
-        Ok(System { places, services, embedded, ended })
+        Ok(System { endpoints, services, embedded, ended })
     }
 
     /// Resolves with the reason when something ended that should have gone on.

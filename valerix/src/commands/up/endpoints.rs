@@ -10,7 +10,7 @@ use crate::listening;
 
 /// URLs, and where the data are.
 #[derive(Clone, Debug)]
-pub(crate) struct Places {
+pub(crate) struct Endpoints {
     pub(crate) order_api: String,
     pub(crate) inventory_api: String,
     pub(crate) relay: String,
@@ -33,8 +33,8 @@ impl Listeners {
         })
     }
 
-    pub(crate) fn places(&self) -> io::Result<Places> {
-        Ok(Places {
+    pub(crate) fn endpoints(&self) -> io::Result<Endpoints> {
+        Ok(Endpoints {
             order_api: listening::url_of(&self.order_api)?,
             inventory_api: listening::url_of(&self.inventory_api)?,
             relay: listening::url_of(&self.relay)?,
