@@ -62,12 +62,12 @@ pub struct Vitals {
     pub cpu_s: Option<f64>,
     /// Resident memory in bytes.
     pub resident_bytes: Option<f64>,
-    /// Threads.
+    /// Number of threads.
     pub threads: Option<f64>,
 }
 
 impl Vitals {
-    /// Looks.
+    /// Reads them from `/proc`, as they are now.
     pub fn read() -> Vitals {
         let stat = fs::read_to_string("/proc/self/stat").ok();
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

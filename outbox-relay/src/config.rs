@@ -1,4 +1,4 @@
-//! What a relay can be told.
+//! The settings of a relay, read once by the binary.
 
 use std::time::Duration;
 

@@ -16,8 +16,9 @@ pub struct Plan {
     pub steps: &'static [Step],
 }
 
-/// What an order does today. A second step (payment, say) is added here and in the relay's client,
-/// and the machine keeps its shape.
+/// What an order does today: one step. State, journal and `transition` count steps, and tests run two of them. Effects
+/// do not yet say which step they are for: a second entry here would reserve stock again and then confirm the order. A
+/// further step needs effects that name it, an id of its own for its calls, and a client in the relay.
 pub const ORDER: Plan =
     Plan { steps: &[Step { action: "reserve_stock", compensation: "release_stock" }] };
 

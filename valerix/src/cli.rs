@@ -1,4 +1,4 @@
-//! What can be said on the command line, and by which environment variables.
+//! The command line: commands, their options, and the environment variables that set them.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::settings::Settings;
 
-/// What runs when nothing is said.
+/// The command that runs when none is given.
 const DEFAULT_COMMAND: &str = "up";
 
 const WITHOUT_PROCESSES: &str = "These commands use real processes or databases. The model search and the seeded worlds in memory \
@@ -75,7 +75,7 @@ pub(crate) enum Simulate {
     Check(Check),
 }
 
-/// What `valerix simulate check` can be told.
+/// Options of `valerix simulate check`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Check {
     #[command(flatten)]
@@ -88,7 +88,7 @@ pub(crate) struct Check {
     pub(crate) json: bool,
 }
 
-/// What `valerix reconcile` can be told.
+/// Options of `valerix reconcile`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Reconcile {
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! Asks inventory whether it is ready. The one thing this service ever asks it.
+//! Asks inventory whether it is ready, for `/health/deep`.
 
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// When a breaker trips and how it comes back. The defaults follow the seed systems: 50 %, 10 s
-/// open; beside them belongs a call timeout of 3 s, which is the caller's.
+/// When a breaker trips and how it comes back. The defaults are those of the reference API:
+/// 50 %, 10 s open. A call timeout of 3 s belongs to them, which is the caller's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BreakerConfig {
     /// Answers within the window before a rate says anything. Default 10.

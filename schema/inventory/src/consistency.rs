@@ -34,7 +34,7 @@ pub struct Imbalance {
 }
 
 /// Items of which stock, ledger and reservation lines disagree (invariant I3). Reads everything:
-/// for tests, the audit and `reconcile`, not for the hot path.
+/// for tests, `valerix simulate check` and `reconcile`, not for the hot path.
 pub async fn find_imbalances(
     connection: &mut PgConnection,
     limit: i64,

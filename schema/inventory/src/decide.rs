@@ -1,4 +1,4 @@
-//! Who gets what: pure, in memory, in the order the commands came.
+//! Decides a batch of commands: pure, in memory, in the order they came.
 //!
 //! The caller has inserted the rows of new reservations, locked those that existed, and locked the
 //! stock. Here the batch is played through one command after the other; what comes out is each

@@ -1,6 +1,6 @@
 //! Stock and reservations by the million: what a benchmark needs. Never used on live data.
 //!
-//! The books balance: every audit is clean afterwards.
+//! Stock and ledger agree: every consistency check is clean afterwards.
 
 use sqlx::PgConnection;
 

@@ -65,7 +65,7 @@ pub struct ItemRow {
     /// `applied`, `refused`, `moved` or `missing`; `None`: still to do.
     pub result: Option<String>,
     pub detail: Option<String>,
-    /// The audit's row.
+    /// Its row in the audit log.
     pub action_id: Option<Uuid>,
     pub done_at: Option<DateTime<Utc>>,
     /// The saga as it stands now.
@@ -101,7 +101,7 @@ pub struct ItemDone {
     /// `applied`, `refused`, `moved` or `missing`.
     pub result: &'static str,
     pub detail: Option<String>,
-    /// The audit's row, where there is one.
+    /// Its row in the audit log, where there is one.
     pub action_id: Option<Uuid>,
     /// Until the next item's turn, in milliseconds.
     pub pause_ms: i64,

@@ -1,7 +1,7 @@
 //! Finished orders by the million: the past that a benchmark needs. Never used on live data.
 //!
-//! What is written is what an order leaves behind that went straight through, so that every audit is
-//! clean. The same numbers give the same ids here and in `schema_inventory::lab`.
+//! What is written is what an order leaves behind that went straight through, so that every
+//! consistency check is clean. The same numbers give the same ids here and in `schema_inventory::lab`.
 
 use sqlx::PgConnection;
 

@@ -21,7 +21,7 @@ pub struct ReconcileAction {
     pub detail: String,
 }
 
-/// Writes one repair into the audit.
+/// Writes one repair into the audit log.
 pub async fn insert_reconcile_action(
     connection: &mut PgConnection,
     action: &ReconcileAction,

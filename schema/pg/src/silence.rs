@@ -1,10 +1,10 @@
 //! A server that has fallen silent: the connection is open, and nothing comes any more.
 //!
-//! Where packets are dropped, or the machine at the other end is gone, no error ever comes: the limits that
-//! the server keeps are kept by somebody who is not heard. So each unit of work has a bound of its own, far
-//! above what the server's limits allow. What it gives up, it gives up whole: the connection leaves the pool
-//! and its socket is closed, so whatever state it was in, nobody meets it again (that is why this is no
-//! `timeout` around sqlx). Connections that are as old are suspects, and are closed instead of used.
+//! Where packets are dropped, or the machine at the other end is gone, no error ever comes: the server's
+//! own limits end a statement there, and the news does not arrive here. So each unit of work has a time limit, far
+//! above what the server's limits allow. A timeout alone would leave the connection in the middle of a statement.
+//! Therefore the connection leaves the pool and its socket is closed: it is never used again. Connections that are as
+//! old are suspects, and are closed instead of used.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -36,7 +36,7 @@ impl Patience {
         Self { longest, suspects_until: Arc::default() }
     }
 
-    /// Does `work`, and answers the connection with what came of it; or gives the connection up.
+    /// Runs `work` within the time limit: the connection and the result, or an error and a closed connection.
     pub(crate) async fn bounded<T>(
         &self,
         mut connection: PoolConnection<Postgres>,
@@ -49,7 +49,7 @@ impl Patience {
         if let Ok(answer) = answer {
             return Ok((connection, answer));
         }
-        // Without a goodbye, which nobody would hear.
+        // Closed without the protocol's goodbye, which would not arrive.
         drop(connection.detach());
         self.distrust();
         let why = "Postgres has fallen silent: the connection is open, and no answer comes";

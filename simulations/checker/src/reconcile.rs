@@ -38,7 +38,7 @@ pub enum Mode {
     Repair(Repairer),
 }
 
-/// For the audit.
+/// Who repairs, for the audit log.
 #[derive(Debug, Clone)]
 pub struct Repairer {
     /// Who asked for it.
@@ -55,7 +55,7 @@ pub enum ReconcileError {
     /// A database could not be opened for repairs.
     #[error("the databases could not be opened for repairs")]
     Open(#[from] schema_pg::ConnectError),
-    /// A repair failed; what the report would have said is in the audit.
+    /// A repair failed; what the report would have said is in the audit log.
     #[error("a repair failed")]
     Repair(#[source] sqlx::Error),
 }

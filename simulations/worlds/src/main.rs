@@ -31,7 +31,7 @@ enum Command {
     Memory(MemoryWorlds),
 }
 
-/// What `worlds model` can be told.
+/// Options of `worlds model`.
 #[derive(Args, Clone, Copy, Debug)]
 struct ModelSearch {
     /// One or two faults more in each world: an hour and some gigabytes rather than a minute.
@@ -42,7 +42,7 @@ struct ModelSearch {
     threads: u8,
 }
 
-/// What `worlds memory` can be told.
+/// Options of `worlds memory`.
 #[derive(Args, Clone, Copy, Debug)]
 struct MemoryWorlds {
     /// Seeds to run.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Apart, Up, alone, audit};
+use crate::support::{Apart, Up, alone, check_consistency};
 
 const READY_MAX: Duration = Duration::from_secs(20);
 
@@ -23,7 +23,7 @@ async fn everything_in_one_process_uses_the_databases_it_is_given() {
     let mut migrating = system.process(&["migrate"]);
     assert!(migrating.wait().success(), "harmless at any time\n{}", migrating.log());
     assert!(running.interrupt().0.success());
-    assert_eq!(audit(&theirs.subject, &[]).await.confirmed, 1);
+    assert_eq!(check_consistency(&theirs.subject, &[]).await.confirmed, 1);
     theirs.stop();
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
-use crate::support::{Apart, Signal, alone, audit, until};
+use crate::support::{Apart, Signal, alone, check_consistency, until};
 
 const READY_MAX: Duration = Duration::from_secs(20);
 const SETTLE_MAX: Duration = Duration::from_secs(30);
@@ -35,12 +35,12 @@ async fn a_zombie_relay_that_wakes_hits_the_fence_and_changes_nothing() {
     system.orders.settled(SETTLE_MAX).await;
     let taken_over = heirs_face.metric("saga_takeovers_total").await;
     assert!(taken_over >= 3.0, "{taken_over}");
-    let before = audit(&system.subject, &[]).await;
+    let before = check_consistency(&system.subject, &[]).await;
 
     zombie.signal(Signal::Continue);
     until(async || its_face.metric(FENCED).await >= 1.0).await;
     eprintln!("writes of the zombie refused: {}", its_face.metric(FENCED).await);
-    let after = audit(&system.subject, &[]).await;
+    let after = check_consistency(&system.subject, &[]).await;
     assert_eq!(
         (after.steps, after.confirmed),
         (before.steps, 3),
@@ -75,7 +75,7 @@ async fn an_order_whose_inventory_died_right_after_its_commit_is_confirmed_by_it
 
     let _inventory = system.inventory_api_with_gremlin();
     system.orders.settled(SETTLE_MAX).await;
-    let counts = audit(&system.subject, &[]).await;
+    let counts = check_consistency(&system.subject, &[]).await;
     assert_eq!((counts.confirmed, counts.reservations), (2, 2));
     assert_eq!(system.inventory.available("ps5").await, 98);
 }

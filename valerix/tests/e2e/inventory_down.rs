@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Apart, alone, audit};
+use crate::support::{Apart, alone, check_consistency};
 
 /// How long a POST waits for its order by default, and how much longer its answer may take.
 const WAIT: Duration = Duration::from_secs(2);
@@ -45,5 +45,5 @@ async fn orders_are_taken_while_inventory_is_stopped_and_confirmed_once_it_is_ba
     let confirmed = system.orders.json("/api/orders?status=confirmed").await;
     assert_eq!(confirmed["items"].as_array().map(Vec::len), Some(ORDERS as usize));
     assert_eq!(system.inventory.available("ps5").await, 1_000 - i64::from(ORDERS));
-    audit(&system.subject, &[]).await;
+    check_consistency(&system.subject, &[]).await;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Up, alone, audit};
+use crate::support::{Up, alone, check_consistency};
 
 /// Long enough to drain, short enough not to be called hanging.
 const STOP_MAX: Duration = Duration::from_secs(5);
@@ -46,7 +46,7 @@ async fn a_newcomer_gets_from_one_command_to_a_confirmed_order_and_back_again() 
     assert!(running.interrupt().0.success());
 
     let (postgres, subject) = system.databases();
-    let counts = audit(&subject, &[]).await;
+    let counts = check_consistency(&subject, &[]).await;
     assert_eq!((counts.confirmed, counts.failed), (1, 2));
     assert!(postgres.interrupt().0.success());
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Load, Up, alone, audit};
+use crate::support::{Load, Up, alone, check_consistency};
 
 /// From the banner of the next start: clients have come back by then too.
 const SETTLE_MAX: Duration = Duration::from_secs(10);
@@ -30,7 +30,7 @@ async fn killed_in_mid_load_and_started_again_every_acknowledged_order_settles()
     assert!(running.interrupt().0.success());
 
     let (postgres, subject) = system.databases();
-    let counts = audit(&subject, &[&results]).await;
+    let counts = check_consistency(&subject, &[&results]).await;
     eprintln!("{counts:?}");
     assert!(counts.confirmed >= 350 && counts.unfinished == 0 && counts.parked == 0);
     assert!(postgres.interrupt().0.success());

@@ -4,7 +4,7 @@ mod takeover;
 
 use std::time::Duration;
 
-use crate::support::{Apart, Load, Process, Signal, alone, audit, send};
+use crate::support::{Apart, Load, Process, Signal, alone, check_consistency, send};
 
 const READY_MAX: Duration = Duration::from_secs(20);
 const SETTLE_MAX: Duration = Duration::from_secs(20);
@@ -40,7 +40,7 @@ impl UnderLoad {
         self.load.confirms(100).await;
         let results = self.load.finish().await;
         let settled = self.system.orders.settled(SETTLE_MAX).await;
-        let counts = audit(&self.system.subject, &[&results]).await;
+        let counts = check_consistency(&self.system.subject, &[&results]).await;
         eprintln!("settled {settled:?} after the load: {counts:?}");
         assert_eq!((counts.unfinished, counts.parked), (0, 0));
         for process in [self.order_api].into_iter().chain(self.relays).chain([self.inventory_api]) {

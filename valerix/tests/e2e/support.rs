@@ -1,7 +1,7 @@
-//! What every test here needs: a system of processes, a load on it, and the question whether all is well.
+//! What every test here needs: a system of processes, a load on it, and the check that both databases agree.
 
-mod audit;
 mod collector;
+mod consistency;
 mod load;
 mod orders;
 mod process;
@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::sleep;
 
-pub(crate) use audit::audit;
 pub(crate) use collector::{Collector, Told};
+pub(crate) use consistency::check_consistency;
 pub(crate) use load::Load;
 pub(crate) use orders::Api;
 pub(crate) use process::{Ended, Process, Signal, free_port, send};

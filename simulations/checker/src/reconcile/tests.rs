@@ -91,7 +91,7 @@ async fn each_kind_of_drift_is_found_and_repaired_where_that_needs_no_guess() {
 }
 
 #[tokio::test]
-async fn a_repair_says_in_the_audit_what_it_found_and_what_it_left() {
+async fn a_repair_says_in_the_audit_log_what_it_found_and_what_it_left() {
     let mut world = World::build().await;
     world.plant(Plant::Orders(CONFIRMED_FAILS)).await;
     // Less is counted than is held: the release must not fail for it.

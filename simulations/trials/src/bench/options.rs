@@ -1,4 +1,4 @@
-//! What `valerix bench` can be told.
+//! Options of `valerix bench`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +12,7 @@ const PRINTED: &str = "-";
 /// Measures one of the workloads W1 to W11, or all of them, each on a stack of its own.
 #[derive(clap::Args, Debug, Clone)]
 pub struct Options {
-    /// Which.
+    /// The workload, or all of them.
     #[arg(value_enum)]
     pub workload: Workload,
     /// How long each load is measured, in seconds, after its warm-up. Default: 20; 1 to 86400.

@@ -1,4 +1,4 @@
-//! What `valerix simulate run` can be told.
+//! Options of `valerix simulate run`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::stack::StackOptions;
 /// Runs one scenario against real processes.
 #[derive(clap::Args, Debug, Clone)]
 pub struct Options {
-    /// Which.
+    /// The scenario.
     #[arg(value_enum)]
     pub scenario: Scenario,
     /// The same seed gives the same orders and the same faults in the same order.

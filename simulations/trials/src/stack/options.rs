@@ -1,4 +1,4 @@
-//! What a command that starts a stack can be told about it.
+//! Options of every command that starts a stack.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

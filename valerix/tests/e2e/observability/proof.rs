@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::dashboards::{Query, console_paths, queries};
 use super::incidents::{self, Incident};
 use super::live::{IMPATIENCE, Prometheus};
-use crate::support::{Apart, Api, Load, Process, alone, audit};
+use crate::support::{Apart, Api, Load, Process, alone, check_consistency};
 
 const READY_MAX: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(250);
@@ -238,7 +238,7 @@ impl Watched {
     async fn load_ends(&mut self) {
         let results = self.load.take().expect("it runs").finish().await;
         self.system.orders.settled(CHANGE_MAX).await;
-        let counts = audit(&self.system.subject, &[&results]).await;
+        let counts = check_consistency(&self.system.subject, &[&results]).await;
         eprintln!("watched for {:?}: {counts:?}", self.began.elapsed());
     }
 
