@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use schema_orders::orders::{Created, NewOrder};
 
-/// Claims of these orders what it can: sets [`NewOrder::first_move`].
+/// Claims of these orders what it can: sets [`NewOrder::first_update`].
 pub type ClaimOnInsert = dyn Fn(&mut [NewOrder]) -> Option<PendingClaims> + Send + Sync;
 
 /// Claims that wait for their insert. Dropped without [`PendingClaims::committed`]: the insert failed, or whether it was

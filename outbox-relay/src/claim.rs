@@ -13,7 +13,7 @@ use relay_core::outcome::{Recorded, in_order};
 use relay_core::schedule::Found;
 use saga::stored::{ClaimedSaga, OutboxChange, SagaUpdate, StoredUpdate};
 use schema_orders::outbox;
-use schema_orders::sagas::store_moves;
+use schema_orders::sagas::store_updates;
 use schema_pg::{DbError, DedicatedConnections, PgConnection};
 use uuid::Uuid;
 
@@ -133,12 +133,12 @@ async fn store(connection: &mut PgConnection, claims: Claims) -> Result<Stored, 
         tracing::warn!(?obsolete, "messages without work are removed");
         outbox::remove(connection, &obsolete).await?;
     }
-    let mut stored = pairs(updates.clone(), store_moves(connection, &updates).await?);
+    let mut stored = pairs(updates.clone(), store_updates(connection, &updates).await?);
     let claimed: HashSet<Uuid> = stored.iter().map(|(update, _)| update.order_id).collect();
     calls.retain(|call| claimed.contains(&call.loaded.order_id));
     if !deferred.is_empty() {
         // Where the claim was not stored, neither is this: its epoch is not there.
-        stored = pairs(deferred.clone(), store_moves(connection, &deferred).await?);
+        stored = pairs(deferred.clone(), store_updates(connection, &deferred).await?);
     }
     Ok((calls, stored))
 }

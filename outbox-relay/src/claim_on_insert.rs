@@ -48,9 +48,9 @@ impl InsertClaimer {
         }
         // Held before they are committed: a sweep that sees them must not take them for lost.
         let held = claimer.relay.in_flight.hold(calls.iter().map(|call| call.loaded.order_id));
-        let moves = orders.iter().filter_map(|order| order.first_move.clone()).collect();
+        let updates = orders.iter().filter_map(|order| order.first_update.clone()).collect();
         let claimer = Arc::clone(claimer);
-        let awaited = Awaited { claimer, relay, moves, calls, held: Some(held) };
+        let awaited = Awaited { claimer, relay, updates, calls, held: Some(held) };
         Some(PendingClaims::new(move |created| awaited.committed(created)))
     }
 }
@@ -59,7 +59,7 @@ impl InsertClaimer {
 struct Awaited {
     claimer: Arc<InsertClaimer>,
     relay: i64,
-    moves: Vec<SagaUpdate>,
+    updates: Vec<SagaUpdate>,
     calls: Vec<Call>,
     held: Option<Held>,
 }
@@ -68,7 +68,7 @@ impl Awaited {
     /// Drives those that were written.
     fn committed(mut self, created: &Created) {
         let held = self.held.take();
-        metrics::moved(self.moves.iter().filter(|first| created.at(first.order_id).is_some()));
+        metrics::moved(self.updates.iter().filter(|first| created.at(first.order_id).is_some()));
         let calls: Vec<Call> = std::mem::take(&mut self.calls)
             .into_iter()
             .filter_map(|call| Some(written_at(created.at(call.loaded.order_id)?, call)))
@@ -119,7 +119,7 @@ pub fn claim_new(relay: i64, order: &mut NewOrder) -> Option<Call> {
     let ClaimDecision::Update { update, call: Some(call) } = on_claim(relay, claimed) else {
         return None;
     };
-    order.first_move = Some(update);
+    order.first_update = Some(update);
     Some(call)
 }
 

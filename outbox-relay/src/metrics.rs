@@ -150,11 +150,11 @@ pub(crate) fn show_gate(gate: &GateSnapshot) {
     gauge!("relay_retry_budget").set(f64::from(*retries_ready));
 }
 
-/// Counts moves that were stored: one look at the registry per state, not per saga.
-pub(crate) fn moved<'m>(moves: impl Iterator<Item = &'m SagaUpdate>) {
+/// Counts updates that were stored: one look at the registry per state, not per saga.
+pub(crate) fn moved<'u>(updates: impl Iterator<Item = &'u SagaUpdate>) {
     let mut counts = [0; StateName::ALL.len()];
-    for decided in moves {
-        counts[decided.saga.state.name() as usize] += 1;
+    for update in updates {
+        counts[update.saga.state.name() as usize] += 1;
     }
     for (state, count) in StateName::ALL.into_iter().zip(counts).filter(|(_, count)| *count > 0) {
         counter!("sagas_moved_total", "state" => state.as_str()).increment(count);

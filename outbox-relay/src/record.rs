@@ -1,4 +1,4 @@
-//! Storing outcomes: many calls' moves share one statement, which commits by itself (group commit).
+//! Storing outcomes: the updates of many calls share one statement, which commits by itself (group commit).
 //!
 //! An outcome is stored under the version and epoch it was decided on, so storing it again after an
 //! unanswered commit is harmless: the second time it is fenced.
@@ -14,7 +14,7 @@ use in_process::{Hints, NotifyScope};
 use relay_core::outcome::{Recorded, answers_a_request, in_order};
 use saga::stored::{SagaUpdate, StoredUpdate};
 use schema_orders::listen::{SETTLED_CHANNEL, notify};
-use schema_orders::sagas::{Settled, load_for_update, store_moves};
+use schema_orders::sagas::{Settled, load_for_update, store_updates};
 use schema_pg::{Class, Db, DbConnection, DbError, DedicatedConnections, classify};
 use tokio_util::sync::CancellationToken;
 
@@ -56,9 +56,9 @@ impl Recorder {
         Self { batcher: Batcher::start(BATCH, flush) }
     }
 
-    /// Stores one move and waits until it is durable.
-    pub async fn record(&self, decided: SagaUpdate) -> Recorded {
-        match self.batcher.submit(decided).await {
+    /// Stores one update and waits until it is durable.
+    pub async fn record(&self, update: SagaUpdate) -> Recorded {
+        match self.batcher.submit(update).await {
             Ok(recorded) => recorded,
             Err(BatchError::Overloaded | BatchError::Lost) => Recorded::Dropped,
         }
@@ -75,34 +75,34 @@ struct Flush {
 }
 
 impl Flush {
-    async fn run(&self, moves: Vec<SagaUpdate>) -> Vec<Recorded> {
-        let recorded = match self.store(moves.clone()).await {
+    async fn run(&self, updates: Vec<SagaUpdate>) -> Vec<Recorded> {
+        let recorded = match self.store(updates.clone()).await {
             Ok(recorded) => recorded,
-            Err(Class::BadInput | Class::Conflict | Class::Bug) if moves.len() > 1 => {
-                self.one_by_one(moves.clone()).await
+            Err(Class::BadInput | Class::Conflict | Class::Bug) if updates.len() > 1 => {
+                self.one_by_one(updates.clone()).await
             }
-            Err(_) => vec![Recorded::Dropped; moves.len()],
+            Err(_) => vec![Recorded::Dropped; updates.len()],
         };
-        tell(&self.hints, &moves, &recorded);
+        tell(&self.hints, &updates, &recorded);
         recorded
     }
 
     /// One bad row must not take the others with it.
-    async fn one_by_one(&self, moves: Vec<SagaUpdate>) -> Vec<Recorded> {
-        let mut recorded = Vec::with_capacity(moves.len());
-        for decided in moves {
-            let mut one = self.store(vec![decided]).await.unwrap_or_default();
+    async fn one_by_one(&self, updates: Vec<SagaUpdate>) -> Vec<Recorded> {
+        let mut recorded = Vec::with_capacity(updates.len());
+        for update in updates {
+            let mut one = self.store(vec![update]).await.unwrap_or_default();
             recorded.push(one.pop().unwrap_or(Recorded::Dropped));
         }
         recorded
     }
 
     /// Stores until it is answered, refused, or the relay stops.
-    async fn store(&self, moves: Vec<SagaUpdate>) -> Result<Vec<Recorded>, Class> {
+    async fn store(&self, updates: Vec<SagaUpdate>) -> Result<Vec<Recorded>, Class> {
         let scope = self.scope;
         let mut pause = PAUSE.0;
         loop {
-            let mut attempt = moves.clone();
+            let mut attempt = updates.clone();
             let stored = self
                 .connections
                 .write_one(Site::RecordOutcomes, move |connection| {
@@ -110,7 +110,7 @@ impl Flush {
                         if known_bad::is_on(Flaw::NoFenceInOrders) {
                             expect_anything(connection, &mut attempt).await?;
                         }
-                        let stored = store_moves(connection, &attempt).await?;
+                        let stored = store_updates(connection, &attempt).await?;
                         let settles =
                             attempt.iter().any(|update| answers_a_request(update.saga.state));
                         if scope == NotifyScope::OtherProcesses
@@ -127,8 +127,8 @@ impl Flush {
             let error = match stored {
                 Ok(stored) => {
                     STORING.succeeded();
-                    let recorded = in_order(&moves, stored);
-                    count(&moves, &recorded);
+                    let recorded = in_order(&updates, stored);
+                    count(&updates, &recorded);
                     return Ok(recorded);
                 }
                 Err(error) => error,
@@ -137,12 +137,12 @@ impl Flush {
                 Class::Retry | Class::RetryAlarm | Class::DropConnection => {
                     STORING.failed(error);
                     if self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
-                        return Ok(vec![Recorded::Dropped; moves.len()]);
+                        return Ok(vec![Recorded::Dropped; updates.len()]);
                     }
                     pause = (pause * 2).min(PAUSE.1);
                 }
                 class @ (Class::BadInput | Class::Conflict | Class::Bug) => {
-                    tracing::error!(%error, moves = moves.len(), "outcomes were refused");
+                    tracing::error!(%error, updates = updates.len(), "outcomes were refused");
                     return Err(class);
                 }
             }
@@ -153,11 +153,11 @@ impl Flush {
 /// The flaw: whoever has claimed these sagas meanwhile is overwritten.
 async fn expect_anything(
     connection: &mut DbConnection,
-    moves: &mut [SagaUpdate],
+    updates: &mut [SagaUpdate],
 ) -> Result<(), DbError> {
-    for decided in moves {
-        if let Some(Ok(now)) = load_for_update(connection, decided.order_id).await? {
-            (decided.expected_version, decided.expected_epoch) = (now.version, now.epoch);
+    for update in updates {
+        if let Some(Ok(now)) = load_for_update(connection, update.order_id).await? {
+            (update.expected_version, update.expected_epoch) = (now.version, now.epoch);
         }
     }
     Ok(())
@@ -172,13 +172,13 @@ fn count(updates: &[SagaUpdate], recorded: &[Recorded]) {
     }
 }
 
-fn tell(hints: &Hints, moves: &[SagaUpdate], recorded: &[Recorded]) {
+fn tell(hints: &Hints, updates: &[SagaUpdate], recorded: &[Recorded]) {
     if hints.settled.receiver_count() == 0 {
         return;
     }
-    let settled = moves.iter().zip(recorded).filter_map(|(decided, recorded)| match recorded {
-        Recorded::Stored(stored) if answers_a_request(decided.saga.state) => {
-            Some(Settled::of(decided, stored))
+    let settled = updates.iter().zip(recorded).filter_map(|(update, recorded)| match recorded {
+        Recorded::Stored(stored) if answers_a_request(update.saga.state) => {
+            Some(Settled::of(update, stored))
         }
         Recorded::Stored(_) | Recorded::Fenced | Recorded::Dropped => None,
     });

@@ -15,7 +15,7 @@ use relay_core::schedule::{First, Look, Moment, Schedule};
 use schema_orders::listen::{WORK_CHANNEL, listen_for_ever};
 use schema_orders::outbox;
 use schema_orders::relays::{self, REMOVED_AFTER};
-use schema_orders::sagas::store_moves;
+use schema_orders::sagas::store_updates;
 use schema_pg::retention::keep_removing;
 use schema_pg::{DbError, DedicatedConnections};
 use tokio::sync::watch;
@@ -276,9 +276,9 @@ impl Work {
             Box::pin(async move {
                 let held =
                     outbox::lock_lost(c, relay, &[], Uuid::nil(), i64::from(i32::MAX)).await?;
-                let moves: Vec<_> =
+                let updates: Vec<_> =
                     held.iter().filter_map(|claimed| given_up(&claimed.loaded, relay)).collect();
-                Ok::<_, DbError>(store_moves(c, &moves).await?.len())
+                Ok::<_, DbError>(store_updates(c, &updates).await?.len())
             })
         });
         match handed.await {

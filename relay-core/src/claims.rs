@@ -99,7 +99,7 @@ impl Claims {
         let reason = QueueReason::BreakerOpen;
         let deferred = std::mem::take(&mut self.calls).into_iter().filter_map(|call| {
             let event = Event::CallNotExecuted { reason, retry_after_ms, jitter: call.jitter() };
-            on_event(relay, &call, event).ok().map(|decided| decided.update)
+            on_event(relay, &call, event).ok().map(|decision| decision.update)
         });
         self.deferred.extend(deferred);
     }

@@ -15,7 +15,7 @@ use http::{StatusCode, header};
 use saga::stored::SagaUpdate;
 use saga::{CancelledBy, Event, Ignored, Saga, State, StateName, Transition, plan, transition};
 use schema_orders::orders;
-use schema_orders::sagas::{Settled, UnknownState, load_for_update, store_moves};
+use schema_orders::sagas::{Settled, UnknownState, load_for_update, store_updates};
 use schema_pg::{DbConnection, DbError};
 use uuid::Uuid;
 
@@ -85,10 +85,10 @@ async fn cancel(
     match transition(&plan::ORDER, &loaded.saga, &event) {
         Ok(Transition::Moved(saga, effects)) => {
             let epoch = loaded.epoch + 1;
-            let decided = SagaUpdate { epoch, ..loaded.update(saga, event, &effects, deadline_ms) };
-            let stored = store_moves(connection, slice::from_ref(&decided)).await?;
-            let moved = stored.first().ok_or_else(|| missing(id))?;
-            Ok(Cancelled::Begun(OrderAnswer::from(row).after(Settled::of(&decided, moved))))
+            let update = SagaUpdate { epoch, ..loaded.update(saga, event, &effects, deadline_ms) };
+            let stored = store_updates(connection, slice::from_ref(&update)).await?;
+            let stored_update = stored.first().ok_or_else(|| missing(id))?;
+            Ok(Cancelled::Begun(OrderAnswer::from(row).after(Settled::of(&update, stored_update))))
         }
         Ok(Transition::Ignored(why)) if is_what_was_asked_for(&loaded.saga, why) => {
             // read again: now it stands as it was locked

@@ -101,7 +101,7 @@ async fn insert_order(
         metadata: basket.metadata.clone(),
         traceparent: TraceContext::current().map(|context| context.traceparent()),
         deadline_ms: api.config.deadline_ms,
-        first_move: None,
+        first_update: None,
     };
     // before the commit: it may end before we are told that it is committed
     let waiter = wait_if_wanted(api, id, wait);

@@ -102,14 +102,14 @@ async fn flush(writer: &Writer, hints: &Hints, mut orders: Vec<NewOrder>) -> Vec
             if let Some(pending) = claims {
                 pending.committed(&created);
             }
-            if orders.iter().any(|order| order.first_move.is_none()) {
+            if orders.iter().any(|order| order.first_update.is_none()) {
                 hints.work.notify_one();
             }
             writer.outcomes(&orders, &created).await
         }
         Err(error) if count > 1 && may_be_the_fault_of_one(&error) => {
             tracing::info!(%error, count, "a batch of orders is written again one by one");
-            let unclaimed = |order: &NewOrder| NewOrder { first_move: None, ..order.clone() };
+            let unclaimed = |order: &NewOrder| NewOrder { first_update: None, ..order.clone() };
             let outcomes = stream::iter(orders.iter().map(unclaimed))
                 .map(|order| writer.write_single(order))
                 .buffered(SINGLES_AT_ONCE)

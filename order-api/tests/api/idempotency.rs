@@ -188,6 +188,6 @@ pub(crate) fn new_order(key: &str, item_id: &str) -> NewOrder {
         metadata: None,
         traceparent: None,
         deadline_ms: 60_000,
-        first_move: None,
+        first_update: None,
     }
 }

@@ -5,7 +5,7 @@ use saga::stored::{ClaimedSaga, LoadedSaga, OutboxChange, SagaUpdate, StoredUpda
 use saga::{Event, Rejection, Transition, plan, transition};
 use schema_orders::outbox::{lock_due, lock_fresh, lock_lost};
 use schema_orders::relays::join;
-use schema_orders::sagas::{Settled, store_moves};
+use schema_orders::sagas::{Settled, store_updates};
 use schema_pg::{Db, DbError};
 use uuid::Uuid;
 
@@ -82,7 +82,7 @@ impl Relay {
                     };
                     let intents: Vec<SagaUpdate> =
                         locked.iter().map(|saga| intent(saga, id)).collect();
-                    let stored = store_moves(connection, &intents).await?;
+                    let stored = store_updates(connection, &intents).await?;
                     assert_eq!(stored.len(), intents.len(), "they were locked");
                     Ok(intents.into_iter().zip(locked).map(after_claim).collect())
                 })
@@ -102,7 +102,7 @@ impl Relay {
         let stored: Result<Vec<StoredUpdate>, DbError> = self
             .db
             .transaction(move |connection| {
-                Box::pin(async move { store_moves(connection, &[stored]).await })
+                Box::pin(async move { store_updates(connection, &[stored]).await })
             })
             .await;
         let moved = stored.unwrap().pop()?;

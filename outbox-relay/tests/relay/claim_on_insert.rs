@@ -42,7 +42,7 @@ async fn orders_claimed_with_their_insert_are_confirmed_with_one_call_each() {
     let world = world().await;
     let relay = world.relay(&[]);
     let (orders, pending) = claimed(&relay, 20).await;
-    assert!(orders.iter().all(|order| order.first_move.is_some()));
+    assert!(orders.iter().all(|order| order.first_update.is_some()));
     let created = insert(&world, &orders).await;
     assert_eq!(world.stub.seen().len(), 0, "nothing is called before the insert is known to stand");
     pending.committed(&created);

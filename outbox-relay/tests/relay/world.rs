@@ -235,6 +235,6 @@ pub(crate) fn new_order(deadline_ms: i64) -> NewOrder {
         metadata: None,
         traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
         deadline_ms,
-        first_move: None,
+        first_update: None,
     }
 }

@@ -57,7 +57,7 @@ pub struct WorkList {
     pub waiting: i64,
     /// Of these: held by a relay.
     pub held: i64,
-    /// Seconds since the oldest message's order was taken; 0 without one.
+    /// Seconds since the oldest message's order was placed; 0 without one.
     pub oldest_age_s: f64,
     /// Seconds for which the longest overdue message has waited for a relay; 0 without one.
     pub overdue_s: f64,

@@ -2,7 +2,7 @@
 //!
 //! Functions take a connection and run one statement each; transactions are opened by the caller
 //! through `schema_pg::Db`. What decides is `saga::transition`; this crate loads and stores.
-//! Start at [`orders::insert_new`], then [`outbox::lock_fresh`], then [`sagas::store_moves`].
+//! Start at [`orders::insert_new`], then [`outbox::lock_fresh`], then [`sagas::store_updates`].
 
 pub mod backlog;
 pub mod breaker_overrides;

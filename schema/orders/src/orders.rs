@@ -36,13 +36,13 @@ pub struct NewOrder {
     /// Milliseconds from now until the saga gives up.
     pub deadline_ms: i64,
     /// The claim of a relay in this process, stored with the insert. `None`: written unclaimed.
-    pub first_move: Option<SagaUpdate>,
+    pub first_update: Option<SagaUpdate>,
 }
 
 impl NewOrder {
     /// The relay that owns it from the start.
     fn owner(&self) -> Option<i64> {
-        match self.first_move.as_ref()?.outbox {
+        match self.first_update.as_ref()?.outbox {
             OutboxChange::Own { relay } => Some(relay),
             OutboxChange::Keep
             | OutboxChange::Wait { .. }
@@ -53,7 +53,7 @@ impl NewOrder {
 
     /// State and epoch: pending, or what the claim makes of it.
     fn state_and_epoch(&self) -> (StateName, i64) {
-        let claimed = self.first_move.as_ref().filter(|_| self.owner().is_some());
+        let claimed = self.first_update.as_ref().filter(|_| self.owner().is_some());
         claimed.map_or((StateName::Pending, 0), |claim| (claim.saga.state.name(), claim.epoch))
     }
 }
@@ -150,16 +150,16 @@ impl Created {
 /// What these keys stand for.
 pub async fn find_earlier(
     connection: &mut PgConnection,
-    taken: &[TenantKey],
+    conflicting: &[TenantKey],
 ) -> sqlx::Result<Earlier> {
-    let (tenants, keys): (Vec<String>, Vec<String>) = taken.iter().cloned().unzip();
+    let (tenants, keys): (Vec<String>, Vec<String>) = conflicting.iter().cloned().unzip();
     let stored = idempotency_keys::find_keys(connection, &tenants, &keys).await?;
     let by_key = |stored: StoredKey| ((stored.tenant.clone(), stored.key.clone()), stored);
     Ok(Earlier(stored.into_iter().map(by_key).collect()))
 }
 
 /// Writes a batch of orders, each with key, saga, first step and outbox message, in one statement, which may
-/// commit by itself. A key that is taken takes nothing else with it.
+/// commit by itself. An order whose key was used before is left out, and the others stand.
 pub async fn insert_new(
     connection: &mut PgConnection,
     orders: &[NewOrder],

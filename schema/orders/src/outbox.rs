@@ -1,6 +1,6 @@
 //! Table `outbox`: the work list. A saga is claimed by locking its message and its saga row.
 //!
-//! Claiming is a select here and a [`crate::sagas::store_moves`] in the same transaction, with the
+//! Claiming is a select here and a [`crate::sagas::store_updates`] in the same transaction, with the
 //! core's decision between them. Locks are taken with `skip locked` and never waited for, so two
 //! relays share the work without meeting.
 

@@ -1,6 +1,6 @@
 //! Table `saga_steps`: the append-only journal of every saga.
 //!
-//! Rows are written by [`crate::sagas::store_moves`] together with the saga they moved. The event is
+//! Rows are written by [`crate::sagas::store_updates`] together with the saga they moved. The event is
 //! stored as its name and, where they are not the usual ones, its fields.
 
 use chrono::{DateTime, Utc};

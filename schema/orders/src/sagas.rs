@@ -1,4 +1,4 @@
-//! Table `sagas`: where each saga stands. Moved only by [`store_moves`], under version and epoch.
+//! Table `sagas`: where each saga stands. Moved only by [`store_updates`], under version and epoch.
 
 pub mod columns;
 mod found_by;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 pub use columns::{SagaColumns, UnknownState};
 pub(crate) use found_by::FoundBy;
-pub use store::store_moves;
+pub use store::store_updates;
 
 /// What a waiting request needs to know of a saga that has settled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,17 +22,17 @@ pub struct Settled {
     pub state: String,
     /// Why, where the state has a reason.
     pub reason: Option<String>,
-    /// The saga's version after the move.
+    /// The saga's version after the update.
     pub version: i32,
     /// When it moved, by the database's clock.
     pub updated_at: DateTime<Utc>,
 }
 
 impl Settled {
-    /// What a move that was stored tells those who wait for it.
-    pub fn of(decided: &SagaUpdate, moved: &StoredUpdate) -> Self {
-        let SagaColumns { state, reason, .. } = SagaColumns::from(&decided.saga);
-        let StoredUpdate { order_id, version, updated_at } = *moved;
+    /// What a stored update tells those who wait for its order.
+    pub fn of(update: &SagaUpdate, stored: &StoredUpdate) -> Self {
+        let SagaColumns { state, reason, .. } = SagaColumns::from(&update.saga);
+        let StoredUpdate { order_id, version, updated_at } = *stored;
         Self { order_id, state, reason, version, updated_at }
     }
 }

@@ -9,7 +9,7 @@ use http::StatusCode;
 use saga::stored::{LoadedSaga, SagaUpdate};
 use saga::{Finding, Ignored, Saga};
 use schema_orders::inspection::{SagaRow, find_saga};
-use schema_orders::sagas::{Settled, UnknownState, load_for_update, store_moves};
+use schema_orders::sagas::{Settled, UnknownState, load_for_update, store_updates};
 use schema_orders::staff_actions::{NewAction, Verdict, insert_actions};
 use schema_pg::{DbConnection, DbError};
 use serde_json::Value;
@@ -133,10 +133,10 @@ pub(crate) async fn apply_action(
         }
         Decision::Moves { saga: becomes, event, effects } => {
             let epoch = loaded.epoch + 1;
-            let decided =
+            let update =
                 SagaUpdate { epoch, ..loaded.update(becomes, event, &effects, action.deadline_ms) };
             let applied = applied(&loaded, becomes, epoch, saga);
-            store(connection, action, mode, &decided, applied).await
+            store(connection, action, mode, &update, applied).await
         }
     }
 }
@@ -155,17 +155,17 @@ async fn store(
     connection: &mut DbConnection,
     action: &Action,
     mode: Mode,
-    decided: &SagaUpdate,
+    update: &SagaUpdate,
     applied: Applied,
 ) -> Result<ActionOutcome, ActionError> {
     if mode == Mode::DryRun {
         return Ok(ActionOutcome::Applied(Box::new(applied)));
     }
     let id = action.order_id;
-    let stored = store_moves(&mut *connection, slice::from_ref(decided)).await?;
-    let moved = stored.first().ok_or_else(|| bug(id, &"it is locked, and yet it moved"))?;
-    let settled = Some(Settled::of(decided, moved));
-    let version = Some(moved.version);
+    let stored = store_updates(&mut *connection, slice::from_ref(update)).await?;
+    let stored_update = stored.first().ok_or_else(|| bug(id, &"it is locked, and yet it moved"))?;
+    let settled = Some(Settled::of(update, stored_update));
+    let version = Some(stored_update.version);
     insert_audit_row(&mut *connection, action, Verdict::Applied, version, &applied, None).await?;
     let saga = find(connection, id).await?;
     Ok(ActionOutcome::Applied(Box::new(Applied { settled, saga, ..applied })))

@@ -26,7 +26,7 @@ async fn take_orders(db: &Db, count: usize) -> Vec<Uuid> {
             metadata: None,
             traceparent: None,
             deadline_ms: 60_000,
-            first_move: None,
+            first_update: None,
         })
         .collect();
     let ids = orders.iter().map(|order| order.id).collect();

@@ -13,7 +13,7 @@ fn order(key: &str) -> NewOrder {
         metadata: None,
         traceparent: None,
         deadline_ms: 60_000,
-        first_move: None,
+        first_update: None,
     }
 }
 
@@ -23,8 +23,9 @@ async fn insert(database: &TestDb, orders: &[NewOrder]) -> Created {
     insert.await.expect("inserted")
 }
 
-async fn look_up(database: &TestDb, taken: Vec<TenantKey>) -> Earlier {
-    let find = database.db.read(move |c| Box::pin(async move { find_earlier(c, &taken).await }));
+async fn look_up(database: &TestDb, conflicting: Vec<TenantKey>) -> Earlier {
+    let find =
+        database.db.read(move |c| Box::pin(async move { find_earlier(c, &conflicting).await }));
     find.await.expect("found")
 }
 

@@ -25,7 +25,7 @@ async fn take_orders(db: &Db, count: usize) {
             metadata: None,
             traceparent: None,
             deadline_ms: 60_000,
-            first_move: None,
+            first_update: None,
         })
         .collect();
     db.transaction(move |c| Box::pin(async move { insert_new(c, &orders).await })).await.unwrap();

@@ -1,4 +1,4 @@
-//! Storing moves: saga, journal row and outbox change of each, in one statement for a whole batch.
+//! Storing updates of sagas: saga, journal row and outbox change of each, in one statement for a whole batch.
 
 use saga::stored::{OutboxChange, SagaUpdate, StoredUpdate};
 use sqlx::PgConnection;
@@ -8,18 +8,20 @@ use uuid::Uuid;
 use super::{FoundBy, SagaColumns};
 use crate::saga_steps::{Phase, encode_detail};
 
-/// Stores a batch of moves. A move is not in the answer where version or epoch were not the expected
+/// Stores a batch of updates. An update is not in the answer where version or epoch were not the expected
 /// ones any more: fenced, and nothing of it is written.
 #[expect(clippy::too_many_lines, reason = "it is one statement and its twenty columns")]
-pub async fn store_moves(
+pub async fn store_updates(
     connection: &mut PgConnection,
-    moves: &[SagaUpdate],
+    updates: &[SagaUpdate],
 ) -> sqlx::Result<Vec<StoredUpdate>> {
-    let columns: Vec<SagaColumns> = moves.iter().map(|m| SagaColumns::from(&m.saga)).collect();
-    let order_ids: Vec<Uuid> = moves.iter().map(|m| m.order_id).collect();
-    let expected_versions: Vec<i32> = moves.iter().map(|m| m.expected_version).collect();
-    let expected_epochs: Vec<i64> = moves.iter().map(|m| m.expected_epoch).collect();
-    let epochs: Vec<i64> = moves.iter().map(|m| m.epoch).collect();
+    let columns: Vec<SagaColumns> =
+        updates.iter().map(|update| SagaColumns::from(&update.saga)).collect();
+    let order_ids: Vec<Uuid> = updates.iter().map(|update| update.order_id).collect();
+    let expected_versions: Vec<i32> =
+        updates.iter().map(|update| update.expected_version).collect();
+    let expected_epochs: Vec<i64> = updates.iter().map(|update| update.expected_epoch).collect();
+    let epochs: Vec<i64> = updates.iter().map(|update| update.epoch).collect();
     let states: Vec<&str> = columns.iter().map(|c| c.state.as_str()).collect();
     let steps: Vec<i16> = columns.iter().map(|c| c.step).collect();
     let attempts: Vec<i32> = columns.iter().map(|c| c.attempt).collect();
@@ -29,15 +31,15 @@ pub async fn store_moves(
     let causes: Vec<Option<&str>> = columns.iter().map(|c| c.cause.as_deref()).collect();
     let reservations: Vec<Uuid> = columns.iter().map(|c| c.reservation_id).collect();
     let listed: Vec<Option<&str>> =
-        moves.iter().map(|m| FoundBy::listed_state(m.saga.state.name())).collect();
-    let phases: Vec<&str> = moves.iter().map(|m| Phase::of(&m.event).name()).collect();
-    let events: Vec<&str> = moves.iter().map(|m| m.event.name()).collect();
+        updates.iter().map(|update| FoundBy::listed_state(update.saga.state.name())).collect();
+    let phases: Vec<&str> = updates.iter().map(|update| Phase::of(&update.event).name()).collect();
+    let events: Vec<&str> = updates.iter().map(|update| update.event.name()).collect();
     let details: Vec<Option<Json<serde_json::Value>>> =
-        moves.iter().map(|m| encode_detail(&m.event).map(Json)).collect();
-    let workers: Vec<Option<i64>> = moves.iter().map(|m| m.worker).collect();
-    let took_ms: Vec<Option<i32>> = moves.iter().map(|m| m.took_ms).collect();
-    let changes: Vec<&str> = moves.iter().map(|m| change_name(m.outbox)).collect();
-    let amounts: Vec<i64> = moves.iter().map(|m| change_amount(m.outbox)).collect();
+        updates.iter().map(|update| encode_detail(&update.event).map(Json)).collect();
+    let workers: Vec<Option<i64>> = updates.iter().map(|update| update.worker).collect();
+    let took_ms: Vec<Option<i32>> = updates.iter().map(|update| update.took_ms).collect();
+    let changes: Vec<&str> = updates.iter().map(|update| change_name(update.outbox)).collect();
+    let amounts: Vec<i64> = updates.iter().map(|update| change_amount(update.outbox)).collect();
     sqlx::query_as!(
         StoredUpdate,
         r#"

@@ -9,7 +9,7 @@ use saga::{
 use schema_inventory::apply::apply_batch;
 use schema_inventory::{Command, Line, Reserve, stock, transactions};
 use schema_orders::orders::{Insertion, NewOrder};
-use schema_orders::sagas::{load_for_update, store_moves};
+use schema_orders::sagas::{load_for_update, store_updates};
 use schema_orders::testing::insert_orders;
 use schema_pg::retention::{Terms, Turn};
 use schema_pg::testing::TestDb;
@@ -208,7 +208,7 @@ impl World {
             metadata: None,
             traceparent: None,
             deadline_ms: 60_000,
-            first_move: None,
+            first_update: None,
         };
         let id = order.id;
         let db = self.orders.db.clone();
@@ -241,9 +241,9 @@ impl World {
                         let raises = !schema_orders::saga_steps::Phase::of(&event)
                             .eq(&schema_orders::saga_steps::Phase::Outcome);
                         let epoch = loaded.epoch + i64::from(raises);
-                        let decided =
+                        let update =
                             SagaUpdate { epoch, ..loaded.update(saga, event, &effects, 60_000) };
-                        store_moves(c, &[decided]).await
+                        store_updates(c, &[update]).await
                     })
                 })
                 .await;

@@ -201,7 +201,7 @@ fn new_order(world: &mut World, index: u16) -> NewOrder {
         fingerprint: customer.fingerprint,
         lines: customer.lines.clone(),
         deadline_ms: customer.deadline_ms,
-        first_move: None,
+        first_update: None,
     }
 }
 
@@ -264,11 +264,11 @@ fn write_cancel(store: &mut Store, loaded: &LoadedSaga) -> Option<&'static str> 
         return None;
     };
     let epoch = loaded.epoch + i64::from(!store.is(KnownBad::CancelKeepsEpoch));
-    let mut decided = SagaUpdate { epoch, ..loaded.update(saga, event, &effects, RENEWED_MS) };
+    let mut update = SagaUpdate { epoch, ..loaded.update(saga, event, &effects, RENEWED_MS) };
     if store.is(KnownBad::CancelWithoutRelease) {
-        decided.saga.state = State::Cancelled;
-        decided.outbox = OutboxChange::Remove;
+        update.saga.state = State::Cancelled;
+        update.outbox = OutboxChange::Remove;
     }
-    let stored = store.store_moves(std::slice::from_ref(&decided));
-    (!stored.is_empty()).then_some(decided.saga.state.name().as_str())
+    let stored = store.store_updates(std::slice::from_ref(&update));
+    (!stored.is_empty()).then_some(update.saga.state.name().as_str())
 }

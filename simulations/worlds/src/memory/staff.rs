@@ -118,18 +118,18 @@ fn store(world: &mut World, seen: &LoadedSaga, event: SagaEvent) {
         saga.state = State::Failed { reason: FailReason::ResolvedByStaff };
         effects.clear();
     }
-    let mut decided = seen.update(saga, event, &effects, RENEWED_MS);
+    let mut update = seen.update(saga, event, &effects, RENEWED_MS);
     if world.is(KnownBad::RetryAddsMessage) && matches!(event, SagaEvent::RetryRequested { .. }) {
-        decided.outbox = OutboxChange::Add { deadline_ms: RENEWED_MS };
+        update.outbox = OutboxChange::Add { deadline_ms: RENEWED_MS };
     }
-    let decided = SagaUpdate { epoch: seen.epoch + 1, ..decided };
+    let update = SagaUpdate { epoch: seen.epoch + 1, ..update };
     let source = Source::Order(order);
     let stored = world.transact(source, Moment::Person, &[seen.order_id], |store| {
-        store.store_moves(std::slice::from_ref(&decided))
+        store.store_updates(std::slice::from_ref(&update))
     });
     let what = match stored {
         Ok(stored) if stored.is_empty() => "somebody was faster",
-        Ok(_) => decided.saga.state.name().as_str(),
+        Ok(_) => update.saga.state.name().as_str(),
         Err(_) => "unanswered",
     };
     world.trace.note(world.now_ms, Happened::Acted(order, name, what));

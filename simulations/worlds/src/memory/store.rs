@@ -3,7 +3,7 @@
 
 mod claims;
 mod members;
-mod moves;
+mod updates;
 
 use super::known_bad::KnownBad;
 use chrono::{DateTime, Utc};
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 pub(crate) use members::STALE_MS;
-pub(crate) use moves::Broken;
+pub(crate) use updates::Broken;
 
 /// All tables.
 #[derive(Debug, Clone, Default)]
@@ -67,7 +67,7 @@ pub(crate) struct NewOrder {
     pub(crate) lines: Vec<Line>,
     pub(crate) deadline_ms: i64,
     /// A relay's claim, stored with it.
-    pub(crate) first_move: Option<SagaUpdate>,
+    pub(crate) first_update: Option<SagaUpdate>,
 }
 
 /// What became of it.
@@ -102,8 +102,8 @@ impl Store {
         self.steps.insert(id, vec![StepRow { seq: 1, event: None, epoch: 0 }]);
         self.outbox.insert(id, Message { owner: None, run_at_ms: None });
         // The product writes the same rows in one statement.
-        if let Some(claim) = order.first_move {
-            self.store_moves(&[claim]);
+        if let Some(claim) = order.first_update {
+            self.store_updates(&[claim]);
         }
         Insertion::Created
     }

@@ -155,21 +155,21 @@ impl Relay {
 
     fn recorder(&self) -> Recorder {
         let relay = self.clone();
-        Recorder::with_flush(move |moves| {
+        Recorder::with_flush(move |updates| {
             let relay = relay.clone();
-            Box::pin(async move { relay.record(&moves).await })
+            Box::pin(async move { relay.record(&updates).await })
         })
     }
 
     /// Stores until it is answered, as the product's recorder does.
-    async fn record(&self, moves: &[SagaUpdate]) -> Vec<Recorded> {
+    async fn record(&self, updates: &[SagaUpdate]) -> Vec<Recorded> {
         let stored = loop {
-            match self.database.transact(&self.name, |store| store.store_moves(moves)).await {
+            match self.database.transact(&self.name, |store| store.store_updates(updates)).await {
                 Ok(stored) => break stored,
                 Err(Unanswered) => sleep(PAUSE).await,
             }
         };
-        in_order(moves, stored)
+        in_order(updates, stored)
     }
 }
 
@@ -285,9 +285,9 @@ fn store_claims(store: &mut Store, claims: Claims) -> (Vec<Call>, Option<(Uuid, 
     for order_id in &obsolete {
         store.outbox.remove(order_id);
     }
-    let stored = store.store_moves(&updates);
+    let stored = store.store_updates(&updates);
     calls.retain(|call| stored.iter().any(|one| one.order_id == call.loaded.order_id));
-    store.store_moves(&deferred);
+    store.store_updates(&deferred);
     let ids = || stored.iter().map(|one| one.order_id);
     (calls, ids().min().zip(ids().max()))
 }

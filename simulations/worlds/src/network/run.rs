@@ -221,7 +221,7 @@ fn arrivals(dice: &mut Stream) -> Vec<(u64, NewOrder)> {
                 } else {
                     dice.between(10_000, 60_000) as i64
                 },
-                first_move: None,
+                first_update: None,
             };
             (dice.between(0, FAULTS_END_MS), order)
         })

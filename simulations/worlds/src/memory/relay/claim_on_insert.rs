@@ -33,7 +33,7 @@ pub(crate) fn claim_on_insert(
     }
     let mut new = products(order);
     let call = claim_new(memory.member, &mut new)?;
-    order.first_move = new.first_move;
+    order.first_update = new.first_update;
     memory.hold(call.loaded.order_id);
     Some(PendingClaim { relay, life: place.life, member: memory.member, call })
 }
@@ -80,6 +80,6 @@ fn products(order: &NewOrder) -> ProductsNewOrder {
         metadata: None,
         traceparent: None,
         deadline_ms: order.deadline_ms,
-        first_move: None,
+        first_update: None,
     }
 }

@@ -312,9 +312,9 @@ fn decide(world: &mut World, index: u16, name: u32, event: Event) {
     let Some(slot) = memory.slots.get_mut(&name) else { return };
     slot.stage = SlotStage::Ended;
     let member = memory.groups[&slot.group].member;
-    let (decided, order_id) = (on_event(member, &slot.call, event), slot.call.loaded.order_id);
-    match decided {
-        Ok(decided) => put_outcome(world, index, name, decided),
+    let (decision, order_id) = (on_event(member, &slot.call, event), slot.call.loaded.order_id);
+    match decision {
+        Ok(decision) => put_outcome(world, index, name, decision),
         Err(nothing) => {
             if matches!(nothing, NothingToDo::Invalid(_)) {
                 world.breaks(Invariant::NothingImpossible, Some(order_id));

@@ -59,20 +59,20 @@ enum Keeps {
 
 fn flaw_claim(
     known_bad: Option<KnownBad>,
-    decided: &mut SagaUpdate,
+    update: &mut SagaUpdate,
     call: Option<&mut Call>,
     was: &ClaimedSaga,
     fresh_id: Uuid,
 ) -> Keeps {
     match known_bad {
         Some(KnownBad::ClaimKeepsEpoch) if was.loaded.epoch > 0 => {
-            decided.epoch = was.loaded.epoch;
+            update.epoch = was.loaded.epoch;
             if let Some(call) = call {
                 call.loaded.epoch = was.loaded.epoch;
             }
         }
         Some(KnownBad::PoisonNotCounted) => {
-            decided.saga.crashes = 0;
+            update.saga.crashes = 0;
             if let Some(call) = call {
                 call.loaded.saga.crashes = 0;
             }
@@ -85,18 +85,18 @@ fn flaw_claim(
             {
                 *reservation_id = fresh_id;
                 call.loaded.saga.reservation_id = fresh_id;
-                decided.saga.reservation_id = fresh_id;
+                update.saga.reservation_id = fresh_id;
             }
         }
         Some(KnownBad::DeadlineWithoutRelease) => {
             let turned = !matches!(was.loaded.saga.state, State::Releasing { .. });
             let deadline = State::Releasing {
                 cause: ReleaseCause::DeadlinePassed,
-                doubt: decided.saga.state.doubt(),
+                doubt: update.saga.state.doubt(),
             };
-            if turned && decided.saga.state == deadline {
-                decided.saga.state = State::Failed { reason: FailReason::DeadlinePassed };
-                decided.outbox = OutboxChange::Remove;
+            if turned && update.saga.state == deadline {
+                update.saga.state = State::Failed { reason: FailReason::DeadlinePassed };
+                update.outbox = OutboxChange::Remove;
                 return Keeps::NoCall;
             }
         }
@@ -141,16 +141,16 @@ pub(super) fn given_up_as_certain(loaded: &LoadedSaga, member: i64) -> Option<Sa
     let event = Event::CallNotExecuted { reason, retry_after_ms: None, jitter: 0 };
     match transition(&plan::ORDER, &loaded.saga, &event) {
         Ok(Transition::Moved(saga, effects)) => {
-            let decided = loaded.update(saga, event, &effects, 0);
-            Some(SagaUpdate { worker: Some(member), epoch: loaded.epoch + 1, ..decided })
+            let update = loaded.update(saga, event, &effects, 0);
+            Some(SagaUpdate { worker: Some(member), epoch: loaded.epoch + 1, ..update })
         }
         Ok(Transition::Ignored(_)) | Err(_) => None,
     }
 }
 
 /// Removes outbox messages in a transaction of its own, before the outcome is stored.
-pub(super) fn remove_messages_first(world: &mut World, moves: &[SagaUpdate]) {
-    for one in moves.iter().filter(|one| one.outbox == OutboxChange::Remove) {
+pub(super) fn remove_messages_first(world: &mut World, updates: &[SagaUpdate]) {
+    for one in updates.iter().filter(|one| one.outbox == OutboxChange::Remove) {
         if world.store.sagas.get(&one.order_id).is_some_and(|row| row.epoch == one.expected_epoch) {
             world.store.outbox.remove(&one.order_id);
         }

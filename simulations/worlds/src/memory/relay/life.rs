@@ -113,7 +113,7 @@ pub(crate) fn hand_over(world: &mut World, index: u16) {
         usize::MAX,
     );
     let orders: Vec<Uuid> = held.iter().map(|claimed| claimed.loaded.order_id).collect();
-    let moves: Vec<SagaUpdate> = held
+    let updates: Vec<SagaUpdate> = held
         .iter()
         .map(|claimed| &claimed.loaded)
         .filter_map(|loaded| {
@@ -121,12 +121,13 @@ pub(crate) fn hand_over(world: &mut World, index: u16) {
         })
         .collect();
     let source = Source::Relay(index);
-    let stored = world.transact(source, Moment::Record, &orders, |store| store.store_moves(&moves));
-    for moved in stored.unwrap_or_default() {
-        let order = crate::memory::world::order_of(moved.order_id);
-        let state = world.state(moved.order_id).map_or("absent", StateName::as_str);
+    let stored =
+        world.transact(source, Moment::Record, &orders, |store| store.store_updates(&updates));
+    for stored_update in stored.unwrap_or_default() {
+        let order = crate::memory::world::order_of(stored_update.order_id);
+        let state = world.state(stored_update.order_id).map_or("absent", StateName::as_str);
         world.trace.note(world.now_ms, Happened::Stored(index, order, "handed over", state));
-        if let Some(stored) = moves.iter().find(|one| one.order_id == moved.order_id) {
+        if let Some(stored) = updates.iter().find(|one| one.order_id == stored_update.order_id) {
             check_doubt(world, stored);
         }
     }

@@ -193,12 +193,12 @@ fn claim(
         }
         let stored: BTreeSet<Uuid> = match known_bad {
             Some(KnownBad::CallBeforeIntent) => claims.updates.iter().map(|m| m.order_id).collect(),
-            _ => store.store_moves(&claims.updates).iter().map(|one| one.order_id).collect(),
+            _ => store.store_updates(&claims.updates).iter().map(|one| one.order_id).collect(),
         };
         claims.calls.retain(|call| stored.contains(&call.loaded.order_id));
         if let ClaimMode::Defer { retry_after_ms } = mode {
             claims.defer(member, retry_after_ms);
-            store.store_moves(&claims.deferred);
+            store.store_updates(&claims.deferred);
         }
         let ids = stored.first().copied().zip(stored.last().copied());
         let found = Found { locked: count as u32, ids, at_ms: store.now_ms as u64 };

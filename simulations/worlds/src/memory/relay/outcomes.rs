@@ -23,8 +23,8 @@ const PAUSE_MS: (u64, u64) = (25, 1_000);
 const OUTCOMES_MAX: usize = 4;
 
 /// Puts a decision where it will be stored from.
-pub(super) fn put_outcome(world: &mut World, index: u16, slot: u32, decided: EventDecision) {
-    let EventDecision { mut update, next } = decided;
+pub(super) fn put_outcome(world: &mut World, index: u16, slot: u32, decision: EventDecision) {
+    let EventDecision { mut update, next } = decision;
     if world.is(KnownBad::DoubtForgotten)
         && let State::Queued { reason: QueueReason::BreakerOpen, doubt } = &mut update.saga.state
     {
@@ -37,18 +37,19 @@ pub(super) fn put_outcome(world: &mut World, index: u16, slot: u32, decided: Eve
 /// Stores a batch of outcomes: until it is answered, or the relay stops.
 pub(crate) fn store(world: &mut World, index: u16, flush: usize) {
     let outcomes = memory(world, index).flushes[flush].outcomes.clone();
-    let moves: Vec<SagaUpdate> = outcomes.iter().map(|outcome| outcome.update.clone()).collect();
-    let orders: Vec<Uuid> = moves.iter().map(|one| one.order_id).collect();
+    let updates: Vec<SagaUpdate> = outcomes.iter().map(|outcome| outcome.update.clone()).collect();
+    let orders: Vec<Uuid> = updates.iter().map(|one| one.order_id).collect();
     let source = Source::Relay(index);
     if world.is(KnownBad::OutcomeInTwoTransactions) {
-        remove_messages_first(world, &moves);
+        remove_messages_first(world, &updates);
         if world.roll(source, Fault::Crash) {
             return life::crash(world, index, Fault::Crash);
         }
     }
-    let stored = world.transact(source, Moment::Record, &orders, |store| store.store_moves(&moves));
+    let stored =
+        world.transact(source, Moment::Record, &orders, |store| store.store_updates(&updates));
     let Ok(stored) = stored else { return again_later(world, index, flush) };
-    let recorded = in_order(&moves, stored);
+    let recorded = in_order(&updates, stored);
     memory(world, index).flushes[flush] = Flush::default();
     for (outcome, recorded) in outcomes.into_iter().zip(recorded) {
         let order = order_of(outcome.update.order_id);

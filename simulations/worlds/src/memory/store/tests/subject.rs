@@ -10,7 +10,7 @@ use schema_orders::orders;
 use schema_orders::outbox::{find_first, lock_due, lock_fresh, lock_lost, lock_untried};
 use schema_orders::relays::look_around;
 use schema_orders::saga_steps::{Phase, decode_event, encode_detail, list_steps};
-use schema_orders::sagas::{load_for_update, store_moves};
+use schema_orders::sagas::{load_for_update, store_updates};
 use schema_orders::testing::fresh_database;
 use schema_orders::testing::insert_orders;
 use schema_pg::testing::TestDb;
@@ -76,11 +76,11 @@ impl Subject {
                     return Ok(());
                 }
                 let loaded = seen.get(&self.seen).clone();
-                let Some(mut decided) = decide(&loaded, *event) else { return Ok(()) };
-                if let OutboxChange::Wait { delay_ms } = &mut decided.outbox {
+                let Some(mut update) = decide(&loaded, *event) else { return Ok(()) };
+                if let OutboxChange::Wait { delay_ms } = &mut update.outbox {
                     *delay_ms = if *is_put_off { FAR_MS / 2 } else { 0 };
                 }
-                self.store(&[decided]).await
+                self.store(&[update]).await
             }
             Operation::Look { order } => {
                 let ids: Vec<Uuid> = self.store.sagas.keys().copied().collect();
@@ -107,7 +107,7 @@ impl Subject {
             metadata: None,
             traceparent: None,
             deadline_ms: FAR_MS,
-            first_move: None,
+            first_update: None,
         };
         let stored = insert_orders(&mut self.connections[self.turn], &[order]).await;
         let stored = match stored.expect("it is there").pop().expect("one answer") {
@@ -123,7 +123,7 @@ impl Subject {
             fingerprint,
             lines,
             deadline_ms: FAR_MS,
-            first_move: None,
+            first_update: None,
         };
         same("insert", &stored, &self.store.insert_order(order))
     }
@@ -158,17 +158,17 @@ impl Subject {
     }
 
     /// Stores on both, and remembers what came of it.
-    async fn store(&mut self, moves: &[SagaUpdate]) -> Result<(), String> {
-        let moved = store_moves(&mut self.connections[self.turn], moves).await;
-        let mut moved: Vec<(Uuid, i32)> =
-            moved.expect("it is there").iter().map(|m| (m.order_id, m.version)).collect();
-        let expected = self.store.store_moves(moves);
+    async fn store(&mut self, updates: &[SagaUpdate]) -> Result<(), String> {
+        let stored = store_updates(&mut self.connections[self.turn], updates).await;
+        let mut stored: Vec<(Uuid, i32)> =
+            stored.expect("it is there").iter().map(|m| (m.order_id, m.version)).collect();
+        let expected = self.store.store_updates(updates);
         let mut expected: Vec<(Uuid, i32)> =
             expected.iter().map(|m| (m.order_id, m.version)).collect();
-        moved.sort_unstable();
+        stored.sort_unstable();
         expected.sort_unstable();
-        same("store", &moved, &expected)?;
-        for (order_id, _) in moved {
+        same("store", &stored, &expected)?;
+        for (order_id, _) in stored {
             self.look(order_id).await?;
         }
         Ok(())
@@ -246,13 +246,13 @@ fn told_claims(claims: &[ClaimedSaga]) -> Vec<(Told, Claim, Vec<Line>)> {
 
 fn intent(claimed: &ClaimedSaga, relay: i64) -> Option<SagaUpdate> {
     let event = Event::Claimed { time_left_ms: 60_000, claim: claimed.claim };
-    let decided = decide(&claimed.loaded, event)?;
-    let outbox = if decided.outbox == OutboxChange::Keep {
+    let update = decide(&claimed.loaded, event)?;
+    let outbox = if update.outbox == OutboxChange::Keep {
         OutboxChange::Own { relay }
     } else {
-        decided.outbox
+        update.outbox
     };
-    Some(SagaUpdate { worker: Some(relay), outbox, ..decided })
+    Some(SagaUpdate { worker: Some(relay), outbox, ..update })
 }
 
 /// What the core decides on a saga as it was seen; claims and people raise the epoch.
@@ -261,9 +261,9 @@ fn decide(loaded: &LoadedSaga, event: Event) -> Option<SagaUpdate> {
     else {
         return None;
     };
-    let decided = loaded.update(saga, event, &effects, FAR_MS);
+    let update = loaded.update(saga, event, &effects, FAR_MS);
     let raises = i64::from(Phase::of(&event) != Phase::Outcome);
-    Some(SagaUpdate { epoch: loaded.epoch + raises, ..decided })
+    Some(SagaUpdate { epoch: loaded.epoch + raises, ..update })
 }
 
 /// As it is read back: of a claim in time its time is not kept.

@@ -1,4 +1,4 @@
-//! Storing moves, as `schema_orders::sagas::store_moves` does: saga, journal and outbox together, under
+//! Storing updates, as `schema_orders::sagas::store_updates` does: saga, journal and outbox together, under
 //! version and epoch. Here, too, is where a write can be seen to break a rule.
 
 use super::{Message, SagaRow, StepRow, Store, at};
@@ -12,12 +12,12 @@ use uuid::Uuid;
 pub(crate) type Broken = (Invariant, Option<Uuid>);
 
 impl Store {
-    /// Stores a batch of moves. A move that is not in the answer was fenced.
-    pub(crate) fn store_moves(&mut self, moves: &[SagaUpdate]) -> Vec<StoredUpdate> {
-        moves.iter().filter_map(|one| self.store_move(one)).collect()
+    /// Stores a batch of updates. An update that is not in the answer was fenced.
+    pub(crate) fn store_updates(&mut self, updates: &[SagaUpdate]) -> Vec<StoredUpdate> {
+        updates.iter().filter_map(|update| self.store_update(update)).collect()
     }
 
-    fn store_move(&mut self, one: &SagaUpdate) -> Option<StoredUpdate> {
+    fn store_update(&mut self, one: &SagaUpdate) -> Option<StoredUpdate> {
         let row = *self.sagas.get(&one.order_id)?;
         let is_expected = row.version == one.expected_version && row.epoch == one.expected_epoch;
         if !is_expected && !self.writes_anyway(one, &row) {
