@@ -103,7 +103,7 @@ impl World {
         let hints = Hints::default();
         let shared = hints.clone();
         let serving = runtime.spawn(async move {
-            let plans = schema_pg::Plans::Lookups;
+            let plans = schema_pg::Plans::OrderedLookups;
             let pool = schema_pg::PoolConfig { plans, ..schema_pg::PoolConfig::new(&url, "relay") };
             let db = schema_pg::Db::connect(&pool).await.unwrap();
             let scope = NotifyScope::OtherProcesses;

@@ -130,3 +130,38 @@ async fn ids_that_do_not_tell_their_time_are_kept_and_taken() {
     assert!(below > old(9));
     assert_eq!(world.apply(reserve(Uuid::from_u128(8), 1)).await, Answer::Done(State::Held));
 }
+
+/// A keep of 36,500 days ends before 1970, which is no reason to remove, or to refuse, anything.
+#[tokio::test]
+async fn the_longest_keep_removes_nothing_and_what_an_earlier_version_did_wrong_is_healed() {
+    let world = World::with_stock(5).await;
+    let keep = Terms { keep_ms: 36_500 * 86_400_000, ..TERMS };
+    let odd = Uuid::from_u128(0xc1f2_0000_0000_8000_8000_0000_0000_0001);
+    assert!(matches!(world.apply(reserve(odd, 1)).await, Answer::Done(State::Held)));
+    let wrong = "update retention set cursor = $1, removed_below = $1";
+    sqlx::query(wrong)
+        .bind(Uuid::from_u128(odd.as_u128() + 1))
+        .execute(world.0.db.pool())
+        .await
+        .expect("as it was left");
+    assert_eq!(world.apply(reserve(Uuid::now_v7(), 1)).await, Answer::Tombstoned, "so it was");
+    let turn: Result<_, sqlx::Error> = world.0.db.transaction(move |c| take_turn(c, keep)).await;
+    let position = turn.expect("turned").expect("it is nobody else's turn").next.position;
+    assert_eq!(position.cursor, Uuid::nil());
+    let live = Uuid::now_v7();
+    assert!(
+        matches!(world.apply(reserve(live, 1)).await, Answer::Done(State::Held)),
+        "{position:?}"
+    );
+}
+
+/// What was looked at and left, because somebody still holds it, does not make older ids forgotten.
+#[tokio::test]
+async fn an_older_order_that_still_waits_is_not_refused_for_what_was_looked_at() {
+    let world = World::with_stock(10).await;
+    let (waits, held) = (old(1), old(2));
+    world.apply(reserve(held, 1)).await;
+    world.turn().await;
+    assert_eq!(world.apply(reserve(waits, 1)).await, Answer::Done(State::Held));
+    world.assert_clean_slate().await;
+}

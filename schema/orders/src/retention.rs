@@ -5,7 +5,7 @@
 //! staff did stays.
 
 use schema_pg::BoxFuture;
-use schema_pg::retention::{Looked, Terms, Turn, WalkPosition};
+use schema_pg::retention::{Looked, Terms, Turn, lock_position, store_next};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -20,51 +20,9 @@ pub fn take_turn(
         };
         let (looked, removed) = remove_finished(connection, position.cursor, young, terms).await?;
         let next = position.after(looked, terms);
-        sqlx::query!(
-            "update retention
-             set cursor = $1, first_kept = $2, removed_below = $3,
-                next_at = now() + $4 * interval '1 millisecond',
-                round_ends_at = case when $5 then now() + interval '1 day' else round_ends_at end",
-            next.position.cursor,
-            next.position.first_kept,
-            next.position.removed_below,
-            next.pause_ms as f64,
-            next.is_new_round,
-        )
-        .execute(connection)
-        .await?;
+        store_next(connection, &next).await?;
         Ok(Some(Turn { removed, next }))
     })
-}
-
-/// `None`: it is nobody's turn yet, or another process's. With the smallest id that is too young.
-async fn lock_position(
-    connection: &mut PgConnection,
-    terms: Terms,
-) -> sqlx::Result<Option<(WalkPosition, Uuid)>> {
-    let row = sqlx::query!(
-        r#"
-        select cursor, first_kept, removed_below, round_ends_at <= now() as "is_round_over!",
-            (
-                lpad(to_hex((extract(epoch from now()) * 1000)::bigint - $1), 12, '0') || repeat('0', 20)
-            )::uuid as "young!"
-        from retention
-        where next_at <= now()
-        for update skip locked
-        "#,
-        terms.keep_ms,
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(row.map(|row| {
-        let position = WalkPosition {
-            cursor: row.cursor,
-            first_kept: row.first_kept,
-            removed_below: row.removed_below,
-            is_round_over: row.is_round_over,
-        };
-        (position, row.young)
-    }))
 }
 
 /// Looks at the next orders from `cursor` on, and removes those that have ended and stood still for long
@@ -120,6 +78,7 @@ async fn remove_finished(
                 order by order_id
                 limit 1
             ) as first_kept,
+            (select order_id from ended order by order_id desc limit 1) as last_removed,
             (select count(*) from gone_orders) as "orders!",
             (select count(*) from gone_keys) as "keys!",
             (select count(*) from gone_sagas) as "sagas!",
@@ -132,7 +91,12 @@ async fn remove_finished(
     )
     .fetch_one(connection)
     .await?;
-    let looked = Looked { rows: row.looked, last: row.last, first_kept: row.first_kept };
+    let looked = Looked {
+        rows: row.looked,
+        last: row.last,
+        first_kept: row.first_kept,
+        last_removed: row.last_removed,
+    };
     let removed = vec![
         ("orders", row.orders),
         ("idempotency_keys", row.keys),

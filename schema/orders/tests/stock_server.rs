@@ -10,7 +10,7 @@ use uuid::Uuid;
 async fn nothing_is_compiled_on_a_stock_server() {
     let test = stock_database("orders", &MIGRATOR).await;
     warn_unless_stock_server_compiles().await;
-    let config = PoolConfig { plans: Plans::Lookups, ..PoolConfig::new(&test.url, "relay") };
+    let config = PoolConfig { plans: Plans::OrderedLookups, ..PoolConfig::new(&test.url, "relay") };
     let relays = Db::connect(&config).await.unwrap();
     let compiled = relays.transaction(|c| {
         Box::pin(async move {

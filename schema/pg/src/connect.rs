@@ -53,6 +53,9 @@ pub enum Plans {
     /// Once per connection, and only as look-ups by an index: for statements that touch a bounded number
     /// of rows. A plan that was made while a table was empty must not read all of it when it is not.
     Lookups,
+    /// The same, and read only in the order of an index, no further than the limit: nothing is collected or sorted. For
+    /// lists of any length.
+    OrderedLookups,
 }
 
 impl PoolConfig {

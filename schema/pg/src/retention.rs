@@ -15,6 +15,10 @@ use sqlx::types::Uuid;
 
 use crate::Db;
 
+mod walk;
+
+pub use walk::{lock_position, store_next};
+
 /// How often a process looks whether anything is due. Each look is one short transaction.
 pub const LOOK_EVERY_MS: i64 = 30_000;
 
@@ -64,6 +68,8 @@ pub struct Looked {
     pub last: Option<Uuid>,
     /// The first that could not go yet, but may some day.
     pub first_kept: Option<Uuid>,
+    /// The last that went.
+    pub last_removed: Option<Uuid>,
 }
 
 /// Where the next turn begins, and when.
@@ -83,7 +89,9 @@ impl WalkPosition {
     pub fn after(self, looked: Looked, terms: Terms) -> Next {
         let cursor = looked.last.map_or(self.cursor, successor);
         let first_kept = self.first_kept.into_iter().chain(looked.first_kept).min();
-        let removed_below = self.removed_below.max(cursor);
+        // Only what went is gone: what was looked at and left says nothing of what may still come.
+        let removed_below =
+            self.removed_below.max(looked.last_removed.map_or(Uuid::nil(), successor));
         let position = Self { cursor, first_kept, removed_below, ..self };
         if looked.rows >= terms.rows_max {
             return Next { position, pause_ms: terms.pause_ms, is_new_round: false };

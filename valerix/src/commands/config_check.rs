@@ -88,16 +88,9 @@ fn heartbeat(up: &Up) -> Found {
     Ok(format!("a relay beats every {heartbeat} ms and counts as dead after {stale} ms of silence"))
 }
 
-/// Removing reservations before their orders breaks nothing, but leaves orders of which nobody can tell any
-/// more what they took.
 fn retention(up: &Up) -> Found {
+    super::up::retention::check(up)?;
     let (orders, inventory) = (up.relay.order_retention_days, up.inventory_api.retention_days);
-    if inventory > 0 && (orders == 0 || inventory < orders) {
-        bail!(
-            "INVENTORY_RETENTION_DAYS ({inventory}) is shorter than ORDER_RETENTION_DAYS ({orders}; 0 is for \
-             ever): make it longer"
-        );
-    }
     Ok(format!(
         "finished orders are kept for {orders} days, reservations for {inventory} (0: for ever)"
     ))

@@ -36,7 +36,7 @@ pub(crate) async fn run(asked: cli::Relay) -> anyhow::Result<()> {
 pub(crate) fn pool(pool: Pool, url: &str) -> PoolConfig {
     PoolConfig {
         idle_in_transaction_timeout_ms: IDLE_IN_TRANSACTION_MS,
-        plans: Plans::Lookups,
+        plans: Plans::OrderedLookups,
         ..pool.at(url, APPLICATION)
     }
 }

@@ -5,6 +5,7 @@
 
 mod banner;
 mod endpoints;
+pub(crate) mod retention;
 mod services;
 mod system;
 
@@ -14,6 +15,7 @@ use crate::{output, shutdown};
 use system::System;
 
 pub(crate) async fn run(up: Up) -> anyhow::Result<()> {
+    retention::check(&up)?;
     let stop = shutdown::on_signal()?;
     let Some(started) = stop.run_until_cancelled(System::start(up)).await else { return Ok(()) };
     let mut system = started?;

@@ -40,7 +40,7 @@ async fn claims_look_up_by_index_whatever_the_statistics_say() {
     sqlx::raw_sql("analyze").execute(&mut *connection).await.unwrap();
     drop(connection);
     let config = PoolConfig {
-        plans: Plans::Lookups,
+        plans: Plans::OrderedLookups,
         connections_max: 1,
         ..PoolConfig::new(&test.url, "relay")
     };
@@ -150,7 +150,7 @@ async fn looks_at_a_long_list_read_what_they_take_by_plans_made_while_it_was_emp
         sqlx::raw_sql(sqlx::AssertSqlSafe(off)).execute(test.db.pool()).await.unwrap();
     }
     let config = PoolConfig {
-        plans: Plans::Lookups,
+        plans: Plans::OrderedLookups,
         connections_max: 1,
         ..PoolConfig::new(&test.url, "relay")
     };

@@ -51,14 +51,17 @@ pub(super) fn greeting(config: &PoolConfig) -> String {
         // a heartbeat took 1.2 s of it, each time. No statement here is long enough to gain anything by it.
         ("jit", "off"),
     ]);
-    if config.plans == Plans::Lookups {
+    if config.plans != Plans::Adaptive {
         settings.extend([
             ("plan_cache_mode", "force_generic_plan"),
             ("enable_seqscan", "off"),
             ("enable_hashjoin", "off"),
             ("enable_mergejoin", "off"),
-            // The lists are read in the order of their indexes and no further than the limit. A plan that collects and
-            // sorts looks cheaper while nothing waits, and stays when much does.
+        ]);
+    }
+    if config.plans == Plans::OrderedLookups {
+        settings.extend([
+            // A plan that collects and sorts looks cheaper while nothing waits, and stays when much does.
             ("enable_bitmapscan", "off"),
             ("enable_sort", "off"),
         ]);

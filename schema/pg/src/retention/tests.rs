@@ -12,7 +12,12 @@ fn position(cursor: u128) -> WalkPosition {
 }
 
 fn looked(rows: i64, last: u128, first_kept: Option<u128>) -> Looked {
-    Looked { rows, last: Some(id(last)), first_kept: first_kept.map(id) }
+    Looked {
+        rows,
+        last: Some(id(last)),
+        first_kept: first_kept.map(id),
+        last_removed: Some(id(last)),
+    }
 }
 
 #[test]
@@ -30,7 +35,7 @@ fn a_full_turn_is_soon_followed_by_the_next() {
 
 #[test]
 fn a_turn_that_finds_nothing_stays_where_it_is() {
-    let nothing = Looked { rows: 0, last: None, first_kept: None };
+    let nothing = Looked { rows: 0, last: None, first_kept: None, last_removed: None };
     let next = position(10).after(nothing, TERMS);
     assert_eq!((next.position, next.pause_ms), (position(10), LOOK_EVERY_MS));
 }
@@ -49,4 +54,13 @@ fn a_round_begins_with_the_first_that_was_left_behind() {
     // What was missing below is explained for ever.
     assert_eq!(next.position.removed_below, id(29));
     assert_eq!(next.position.after(looked(3, 14, None), TERMS).position.removed_below, id(29));
+}
+
+#[test]
+fn what_was_looked_at_and_left_is_not_called_removed() {
+    let kept = Looked { last_removed: Some(id(12)), ..looked(3, 17, Some(13)) };
+    let next = position(10).after(kept, TERMS).position;
+    assert_eq!((next.cursor, next.removed_below), (id(18), id(13)));
+    let nothing_went = Looked { last_removed: None, ..looked(3, 25, None) };
+    assert_eq!(next.after(nothing_went, TERMS).position.removed_below, id(13));
 }
