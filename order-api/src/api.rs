@@ -91,8 +91,8 @@ impl OrderApi {
         let runner = bulk.clone();
         spawn(boxed(keep_running("bulk actions", move || runner.clone().run())));
         if notify_scope == NotifyScope::OtherProcesses {
-            let heard = order_waiters.look_now();
-            spawn(boxed(listen_for_ever(db.clone(), SETTLED_CHANNEL, heard)));
+            let wake = order_waiters.look_now();
+            spawn(boxed(listen_for_ever(db.clone(), SETTLED_CHANNEL, wake)));
             spawn(boxed(announce_work(db.clone(), hints.work.clone())));
         }
         tasks.close();

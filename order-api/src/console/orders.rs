@@ -73,7 +73,7 @@ struct Row {
     stuck: bool,
     next: Option<When>,
     attempts: i32,
-    taken: When,
+    placed: When,
 }
 
 pub(super) async fn show(
@@ -207,7 +207,7 @@ impl Row {
             stuck: saga.stuck,
             next: saga.next_try_at.filter(|at| *at > now).map(|at| When::new(at, now)),
             attempts: saga.attempt,
-            taken: When::new(saga.created_at, now),
+            placed: When::new(saga.created_at, now),
             headline: saga.headline,
         }
     }

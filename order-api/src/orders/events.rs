@@ -29,7 +29,7 @@ use crate::order_id::{OrderId, absent};
 use crate::orders::get::find_order;
 use crate::orders::order_answer::shown_reason;
 
-use self::streams::{Place, Woken};
+use self::streams::{OpenStream, Woken};
 
 /// Rows that are read and sent at once.
 const ROWS_MAX: i64 = 200;
@@ -58,7 +58,7 @@ struct Told<'r> {
 struct Tail {
     api: Arc<OrderApi>,
     order_id: Uuid,
-    place: Place,
+    stream: OpenStream,
     /// The newest event that was sent.
     seen: i32,
     phase: Phase,
@@ -87,8 +87,8 @@ pub(crate) async fn follow_order(
         // tells an EventSource that there is nothing to come back for
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let place = api.streams.open(order_id, seen).ok_or_else(full)?;
-    let tail = Tail { api, order_id, place, seen, phase: Phase::Greeting };
+    let stream = api.streams.open(order_id, seen).ok_or_else(full)?;
+    let tail = Tail { api, order_id, stream, seen, phase: Phase::Greeting };
     let events = unfold(tail, Tail::next)
         .flat_map(|events| iter(events.into_iter().map(Ok::<_, Infallible>)));
     Ok(([UNBUFFERED], Sse::new(events)).into_response())
@@ -112,7 +112,7 @@ impl Tail {
                     let events = self.tell(&rows);
                     return Some((events, self));
                 }
-                Some(_) => match self.place.woken_within(heartbeat).await {
+                Some(_) => match self.stream.woken_within(heartbeat).await {
                     Woken::ToLook => {}
                     Woken::ByTime => {
                         return Some((vec![Event::default().comment(HEARTBEAT)], self));
@@ -120,7 +120,7 @@ impl Tail {
                     Woken::ToEnd => return None,
                 },
                 // a client that were sent away now might take it for the end
-                None => match self.place.woken_within(PAUSE).await {
+                None => match self.stream.woken_within(PAUSE).await {
                     Woken::ToLook => tokio::time::sleep(PAUSE).await,
                     Woken::ByTime => {}
                     Woken::ToEnd => return None,
@@ -141,7 +141,7 @@ impl Tail {
     fn tell(&mut self, rows: &[StepRow]) -> Vec<Event> {
         if let Some(last) = rows.last() {
             self.seen = last.seq;
-            self.place.has_seen(last.seq);
+            self.stream.has_seen(last.seq);
             let is_newest = (rows.len() as i64) < ROWS_MAX;
             if is_newest && is_final(&last.state) {
                 self.phase = Phase::Ended;

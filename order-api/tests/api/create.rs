@@ -145,14 +145,14 @@ async fn sees_what_a_relay_elsewhere_stored_even_if_nobody_tells() {
 async fn tells_relays_elsewhere_of_work_and_hears_what_they_settled() {
     let world = World::on(fresh_database().await, NotifyScope::OtherProcesses, &[]).await;
     let db = world.database.db.clone();
-    let heard = Arc::new(Notify::new());
-    let listening = tokio::spawn(listen_for_ever(db.clone(), WORK_CHANNEL, heard.clone()));
+    let wake = Arc::new(Notify::new());
+    let listening = tokio::spawn(listen_for_ever(db.clone(), WORK_CHANNEL, wake.clone()));
     // rings once when it listens
-    heard.notified().await;
+    wake.notified().await;
     let relay = Relay::elsewhere(&world).await;
     let body = one_ps5();
     let play = async {
-        heard.notified().await;
+        wake.notified().await;
         relay.settle_next(DONE).await;
         let told: Result<(), DbError> =
             db.read(|connection| Box::pin(notify(connection, SETTLED_CHANNEL))).await;

@@ -29,7 +29,7 @@ const POLLED_MAX: usize = 1_000;
 pub(crate) struct Streams(Arc<Inner>);
 
 struct Inner {
-    places: Mutex<Places>,
+    open: Mutex<OpenStreams>,
     most: usize,
     /// Rung when the first stream is opened.
     arrived: Notify,
@@ -37,7 +37,7 @@ struct Inner {
 }
 
 #[derive(Default)]
-struct Places {
+struct OpenStreams {
     entries: BTreeMap<Ticket, Entry>,
     next: u64,
 }
@@ -52,8 +52,8 @@ struct Entry {
     poll_at: Instant,
 }
 
-/// An open stream's place; given back when dropped.
-pub(super) struct Place {
+/// One open stream; dropping it makes room for another.
+pub(super) struct OpenStream {
     streams: Streams,
     ticket: Ticket,
     wake: Arc<Notify>,
@@ -73,24 +73,24 @@ pub(super) enum Woken {
 impl Streams {
     /// At most so many at once.
     pub(crate) fn new(most: usize) -> Streams {
-        let (places, arrived) = (Mutex::default(), Notify::new());
-        Streams(Arc::new(Inner { places, most, arrived, closing: CancellationToken::new() }))
+        let (open, arrived) = (Mutex::default(), Notify::new());
+        Streams(Arc::new(Inner { open, most, arrived, closing: CancellationToken::new() }))
     }
 
     /// Follows `order_id` from the event after `seen`. `None`: too many do already, or the service stops.
-    pub(super) fn open(&self, order_id: Uuid, seen: i32) -> Option<Place> {
+    pub(super) fn open(&self, order_id: Uuid, seen: i32) -> Option<OpenStream> {
         let (wake, now) = (Arc::new(Notify::new()), Instant::now());
-        let mut places = self.places();
-        if places.entries.len() >= self.0.most || self.0.closing.is_cancelled() {
+        let mut open = self.open_streams();
+        if open.entries.len() >= self.0.most || self.0.closing.is_cancelled() {
             return None;
         }
-        let ticket = (order_id, places.next);
-        places.next += 1;
+        let ticket = (order_id, open.next);
+        open.next += 1;
         let entry = Entry { wake: wake.clone(), seen, moved_at: now, poll_at: now + POLL_EVERY };
-        places.entries.insert(ticket, entry);
-        drop(places);
+        open.entries.insert(ticket, entry);
+        drop(open);
         self.0.arrived.notify_one();
-        Some(Place { streams: self.clone(), ticket, wake })
+        Some(OpenStream { streams: self.clone(), ticket, wake })
     }
 
     /// Ends all streams, so that a stop need not wait for them.
@@ -104,7 +104,7 @@ impl Streams {
             match hints.recv().await {
                 Ok(settled) => {
                     let versions = settled.iter().map(|s| (s.order_id, s.version));
-                    self.places().wake(versions);
+                    self.open_streams().wake(versions);
                 }
                 // whoever missed it is polled for
                 Err(RecvError::Lagged(_)) => {}
@@ -116,30 +116,30 @@ impl Streams {
     /// Looks into the table for all streams. Never ends.
     pub(crate) async fn poll(self, db: Db) {
         loop {
-            if self.places().entries.is_empty() {
+            if self.open_streams().entries.is_empty() {
                 self.0.arrived.notified().await;
             }
             tokio::time::sleep(TICK).await;
-            let due = self.places().take_due(Instant::now());
+            let due = self.open_streams().take_due(Instant::now());
             for order_ids in due.chunks(POLLED_MAX) {
                 let order_ids = order_ids.to_vec();
                 let found = db.read(move |connection| {
                     Box::pin(async move { find_versions(connection, &order_ids).await })
                 });
                 match found.await {
-                    Ok(versions) => self.places().wake(versions),
+                    Ok(versions) => self.open_streams().wake(versions),
                     Err(error) => tracing::debug!(%error, "cannot look for events just now"),
                 }
             }
         }
     }
 
-    fn places(&self) -> MutexGuard<'_, Places> {
-        self.0.places.lock().unwrap_or_else(PoisonError::into_inner)
+    fn open_streams(&self) -> MutexGuard<'_, OpenStreams> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Places {
+impl OpenStreams {
     /// Wakes those streams that have not seen these versions of their orders.
     fn wake(&mut self, versions: impl IntoIterator<Item = (Uuid, i32)>) {
         if self.entries.is_empty() {
@@ -169,10 +169,10 @@ impl Places {
     }
 }
 
-impl Place {
+impl OpenStream {
     /// What was sent up to here need not wake it any more.
     pub(super) fn has_seen(&self, seq: i32) {
-        if let Some(entry) = self.streams.places().entries.get_mut(&self.ticket) {
+        if let Some(entry) = self.streams.open_streams().entries.get_mut(&self.ticket) {
             entry.seen = seq;
             entry.moved_at = Instant::now();
         }
@@ -187,8 +187,8 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for OpenStream {
     fn drop(&mut self) {
-        self.streams.places().entries.remove(&self.ticket);
+        self.streams.open_streams().entries.remove(&self.ticket);
     }
 }

@@ -98,7 +98,7 @@ fn take_step(world: &mut World, index: u16, life: u32, step: Step) {
         Step::Look => relay::look(world, index),
         Step::Drive(group) => relay::drive(world, index, group),
         Step::Call(slot) => relay::call(world, index, slot),
-        Step::Hear(letter) => relay::hear(world, index, letter),
+        Step::ReceiveAnswer(letter) => relay::receive_answer(world, index, letter),
         Step::GiveUp(request) => relay::give_up(world, index, request),
         Step::Store(flush) => relay::store(world, index, usize::from(flush)),
         Step::Stop => relay::stop(world, index),

@@ -161,7 +161,7 @@ fn post(world: &mut World, request: RequestId, copy: u8, reply: Reply) {
     let delay_ms = world.dice.between(Source::Order(order), Use::Delay, 0, longest_ms);
     let letter = world.letters.len() as u32;
     world.letters.push(Letter { request, slot, order, raw, looked });
-    let step = Step::Hear(letter);
+    let step = Step::ReceiveAnswer(letter);
     world.put(world.now_ms + delay_ms, Event::Relay { relay: index, life, step });
 }
 

@@ -41,7 +41,7 @@ pub(super) enum Step {
     /// Makes the next call of one saga.
     Call(u32),
     /// Hears an answer. The number finds it.
-    Hear(u32),
+    ReceiveAnswer(u32),
     /// Waits no longer for a request.
     GiveUp(RequestId),
     /// Stores outcomes.

@@ -12,7 +12,7 @@ pub(super) mod wakes;
 pub(super) use life::{crash, hang, start};
 
 pub(super) use claim_on_insert::{claim_on_insert, committed};
-pub(super) use drive::{call, drive, give_up, hear};
+pub(super) use drive::{call, drive, give_up, receive_answer};
 pub(super) use life::{beat, hand_over, leave, stop};
 pub(super) use look::look;
 pub(super) use outcomes::store;

@@ -15,8 +15,8 @@ pub enum Happened {
     Called(u16, u16, &'static str, i64),
     /// Inventory executed a call: order, which, epoch, answer.
     Executed(u16, &'static str, i64, u16),
-    /// A relay heard an answer: relay, order, what it is.
-    Heard(u16, u16, &'static str),
+    /// A relay received an answer: relay, order, what it is.
+    AnswerReceived(u16, u16, &'static str),
     /// A relay stored an outcome: relay, order, event, state now.
     Stored(u16, u16, &'static str, &'static str),
     /// A relay's outcome was fenced: relay, order.
@@ -78,7 +78,7 @@ impl Happened {
             | Happened::Claimed(_, order, ..)
             | Happened::Called(_, order, ..)
             | Happened::Executed(order, ..)
-            | Happened::Heard(_, order, _)
+            | Happened::AnswerReceived(_, order, _)
             | Happened::Stored(_, order, ..)
             | Happened::Fenced(_, order)
             | Happened::HitToo(order, _)
@@ -123,8 +123,8 @@ impl fmt::Display for Happened {
             Happened::Executed(order, what, epoch, status) => {
                 write!(f, "order {order}: inventory executes {what} (epoch {epoch}): {status}")
             }
-            Happened::Heard(relay, order, what) => {
-                write!(f, "order {order}: relay {relay} hears: {what}")
+            Happened::AnswerReceived(relay, order, what) => {
+                write!(f, "order {order}: relay {relay} receives: {what}")
             }
             Happened::Stored(relay, order, event, state) => {
                 write!(f, "order {order}: relay {relay} stores {event}: {state}")

@@ -43,7 +43,7 @@ pub(super) fn send(config: &Config, world: &mut World, call: Call) {
 }
 
 /// An answer arrives. It counts only for the very call that waits for it.
-pub(super) fn hear(config: &Config, world: &mut World, answered: Call, outcome: Outcome) {
+pub(super) fn receive_answer(config: &Config, world: &mut World, answered: Call, outcome: Outcome) {
     let relay = usize::from(answered.relay);
     let Relay::Calling(call, ticket) = world.relays[relay] else { return };
     let by_order = config.is(KnownBad::AnswersMatchedByOrder) && call.order == answered.order;

@@ -309,7 +309,9 @@ fn deliver(config: &Config, world: &mut World, message: Message) {
     let (call, answer) = match message {
         Message::Request(call) => (call, inventory::execute(config, world, call)),
         Message::Checked(call) => (call, Some(inventory::take_unchecked(config, world, call))),
-        Message::Answer(call, outcome) => return relay::hear(config, world, call, outcome),
+        Message::Answer(call, outcome) => {
+            return relay::receive_answer(config, world, call, outcome);
+        }
     };
     if let Some(outcome) = answer {
         send_answer(config, world, call, outcome);

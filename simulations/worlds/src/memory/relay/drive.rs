@@ -52,9 +52,9 @@ pub(crate) fn call(world: &mut World, index: u16, slot: u32) {
 }
 
 /// Hears an answer. It counts only for the very request that waits for it.
-pub(crate) fn hear(world: &mut World, index: u16, letter: u32) {
+pub(crate) fn receive_answer(world: &mut World, index: u16, letter: u32) {
     let letter = world.letters[letter as usize].clone();
-    let Some(letter_slot) = letter.slot else { return hear_whole(world, index, &letter) };
+    let Some(letter_slot) = letter.slot else { return receive_whole(world, index, &letter) };
     let by_order = world.is(KnownBad::AnswersMatchedByOrder);
     let slots = memory(world, index).slots.iter();
     let mut waiting = slots.filter(|&(&name, slot)| match slot.stage {
@@ -77,7 +77,7 @@ pub(crate) fn hear(world: &mut World, index: u16, letter: u32) {
 }
 
 /// One answer to a batch: never a definitive no to any of its calls.
-fn hear_whole(world: &mut World, index: u16, letter: &Letter) {
+fn receive_whole(world: &mut World, index: u16, letter: &Letter) {
     let Raw { status, retry_after_ms, body } = &letter.raw;
     let is_success = (200..300).contains(status);
     if !is_success && answer::is_unknown_call(*status, body.as_bytes()) {
@@ -284,7 +284,7 @@ struct Finish {
 fn finish(world: &mut World, index: u16, name: u32, answer: &Answer, how: Finish) {
     let now_ms = world.now_ms;
     let Some(order) = order_in(world, index, name) else { return };
-    world.trace.note(now_ms, Happened::Heard(index, order, answer.name()));
+    world.trace.note(now_ms, Happened::AnswerReceived(index, order, answer.name()));
     let memory = memory(world, index);
     let Some(slot) = memory.slots.get_mut(&name) else { return };
     let permit = slot.permit.take();
