@@ -20,7 +20,6 @@ use tracing::Instrument;
 use crate::classify::commit_error;
 use crate::connect::{self, Addresses, ConnectError, PoolConfig, SEEK_AFTER, Unusable};
 use crate::silence::{Patience, give_back};
-use crate::struck::strike;
 use crate::{Class, classify};
 use failpoints::{Moment, Site};
 
@@ -205,6 +204,11 @@ impl Db {
     pub fn pool(&self) -> &PgPool {
         &self.pool
     }
+}
+
+/// Passes a failpoint, which fails as a lost connection does.
+pub(crate) async fn strike(site: Site, moment: Moment) -> Result<(), sqlx::Error> {
+    failpoints::strike(site, moment).await.map_err(|struck| sqlx::Error::Io(struck.into()))
 }
 
 /// `work`, and the failpoint before its commit.

@@ -15,7 +15,6 @@ mod migrate;
 mod pinned;
 pub mod retention;
 mod silence;
-mod struck;
 mod suitability;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -12,9 +12,8 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Connection, PgConnection, Postgres};
 
 use crate::classify::commit_error;
-use crate::db::{Db, shielded, then_strike};
+use crate::db::{Db, shielded, strike, then_strike};
 use crate::silence::give_back;
-use crate::struck::strike;
 use failpoints::{Moment, Site};
 
 /// A pinned connection that has not been used for so long may have died meanwhile, and is asked first.
