@@ -6,15 +6,15 @@
 //! no answer is not, because it may stand: its callers send the same ids again and read what
 //! happened.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use failpoints::Site;
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
 use group_commit::{BatchConfig, BatchError, Batcher};
-use schema_inventory::apply::{Applied, Unapplied, apply_batch_at};
+use schema_inventory::apply::{Applied, AppliedFree, Unapplied, apply_batch_at, apply_free};
 use schema_inventory::ctid_cache::CtidCache;
 use schema_inventory::decide::Kind;
 use schema_inventory::{Answer, Command};
@@ -51,6 +51,8 @@ pub(crate) enum Refusal {
     Expired,
     /// Too much is waiting; nothing was done.
     Overloaded,
+    /// Somebody else holds one of its items; nothing was done.
+    ItemBusy,
     /// The database failed.
     Database(Failure),
 }
@@ -68,9 +70,13 @@ pub(crate) struct Intake(Batcher<Asked, Outcome>);
 /// The ledger in Postgres.
 pub(crate) fn ledger_in(db: &Db) -> Ledger {
     let (connections, cache) = (db.dedicated(), CtidCache::default());
+    let busy = BusyItems::default();
     Arc::new(move |commands| {
-        let (connections, cache) = (connections.clone(), cache.clone());
+        let (connections, cache, busy) = (connections.clone(), cache.clone(), busy.clone());
         Box::pin(async move {
+            if busy.concerns(&commands) {
+                return apply_around(&connections, &commands, &busy).await;
+            }
             let applied = match apply(&connections, &commands, Some(&cache)).await {
                 Err(Unapplied::Moved) => {
                     cache.missed();
@@ -83,11 +89,71 @@ pub(crate) fn ledger_in(db: &Db) -> Ledger {
                     cache.learn(std::mem::take(&mut applied.ctids));
                     Ok(applied)
                 }
+                // One locked item costs its own commands, and no others.
+                Err(Unapplied::Database(error))
+                    if is_lock_timeout(&error) && !is_commit_unknown(&error) =>
+                {
+                    apply_around(&connections, &commands, &busy).await
+                }
                 Err(Unapplied::Database(error)) => Err(error),
                 Err(Unapplied::Moved) => unreachable!("the index was asked"),
             }
         })
     })
+}
+
+/// Items that somebody else held at the last look. Batches with one of them wait for no item, until it is free again.
+#[derive(Clone, Default)]
+struct BusyItems(Arc<Mutex<BTreeSet<String>>>);
+
+impl BusyItems {
+    fn concerns(&self, commands: &[Command]) -> bool {
+        let busy = self.lock();
+        // What a release gives back is not known here: it may be one of them.
+        !busy.is_empty()
+            && commands.iter().any(|command| match command {
+                Command::Reserve(reserve) => {
+                    reserve.lines.iter().any(|line| busy.contains(&line.item_id))
+                }
+                Command::Release { .. } | Command::Commit { .. } => true,
+            })
+    }
+
+    /// Of the items of these commands, these are busy now, and no others.
+    fn learn(&self, commands: &[Command], busy: Vec<String>) {
+        let mut known = self.lock();
+        let is_new = !busy.is_empty() && !busy.iter().all(|item| known.contains(item));
+        for command in commands {
+            if let Command::Reserve(reserve) = command {
+                for line in &reserve.lines {
+                    known.remove(&line.item_id);
+                }
+            }
+        }
+        if is_new {
+            tracing::warn!(items = ?busy, "somebody holds these items: their orders wait, the others go on");
+        }
+        known.extend(busy);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn apply_around(
+    connections: &DedicatedConnections,
+    commands: &Arc<[Command]>,
+    busy: &BusyItems,
+) -> Result<Applied, DbError> {
+    let wanted = Arc::clone(commands);
+    let done = connections.write(Site::ApplyCommands, move |connection| {
+        Box::pin(async move { apply_free(connection, &wanted).await })
+    });
+    let AppliedFree { mut applied, left, busy: items } = done.await?;
+    busy.learn(commands, items);
+    applied.left = left;
+    Ok(applied)
 }
 
 async fn apply(
@@ -143,7 +209,7 @@ async fn flush(ledger: &Ledger, asked: Vec<Asked>) -> Vec<Outcome> {
     match write(ledger, commands.into()).await {
         Ok(decided) => {
             for (place, decided) in places.into_iter().zip(decided) {
-                outcomes[place] = Ok(decided);
+                outcomes[place] = decided.ok_or(Refusal::ItemBusy);
             }
         }
         Err(error) if places.len() > 1 && may_be_the_fault_of_one(&error) => {
@@ -169,21 +235,29 @@ async fn write_single(ledger: &Ledger, asked: Asked) -> Outcome {
         return Err(Refusal::Expired);
     }
     match write(ledger, Arc::from([asked.command])).await {
-        Ok(mut decided) => Ok(decided.pop().expect("one answer for one command")),
+        Ok(mut decided) => {
+            decided.pop().expect("one answer for one command").ok_or(Refusal::ItemBusy)
+        }
         Err(error) => Err(Refusal::Database(Failure::of(&error))),
     }
 }
 
-async fn write(ledger: &Ledger, commands: Arc<[Command]>) -> Result<Vec<Decided>, DbError> {
+/// One per command; `None`: somebody holds one of its items, and nothing was done.
+async fn write(ledger: &Ledger, commands: Arc<[Command]>) -> Result<Vec<Option<Decided>>, DbError> {
     let ids: Vec<_> = commands.iter().map(Command::reservation_id).collect();
     let applied = ledger(commands).await?;
     metrics::count_movements(&applied.movements);
     let taken = applied.movements.iter().filter(|movement| movement.kind == Kind::Reserve);
     let mut taken: HashSet<_> = taken.map(|movement| movement.reservation_id).collect();
-    let decided = ids.into_iter().zip(applied.answers).map(|(id, answer)| {
+    let mut answers = applied.answers.into_iter();
+    let decided = ids.into_iter().enumerate().map(|(place, id)| {
+        if applied.left.contains(&place) {
+            return None;
+        }
+        let answer = answers.next().expect("an answer for each command that was done");
         metrics::count_answer(&answer);
         // the first of an id in its batch took the stock; the others repeat it
-        Decided { answer, is_fresh: taken.remove(&id) }
+        Some(Decided { answer, is_fresh: taken.remove(&id) })
     });
     Ok(decided.collect())
 }

@@ -127,6 +127,7 @@ fn refused(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::Expired => not_executed("deadline-passed", "the deadline has passed"),
         Refusal::Overloaded => not_executed("overloaded", "overloaded"),
+        Refusal::ItemBusy => not_executed("item-busy", "somebody else holds an item of this order"),
         Refusal::Database(failure) => failure.problem(),
     }
 }

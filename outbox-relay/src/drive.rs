@@ -288,6 +288,7 @@ fn leaves_doubt(answer: &Answer) -> bool {
         Answer::Failed
             | Answer::Unknown
             | Answer::NotExecuted { .. }
+            | Answer::ItemBusy { .. }
             | Answer::ContractBroken { .. }
     )
 }

@@ -35,6 +35,11 @@ pub enum Answer {
         /// Whether it answered at all.
         throttled: bool,
     },
+    /// Nothing was executed, because somebody holds an item: it is about that item, not about the service.
+    ItemBusy {
+        /// When to come back.
+        retry_after_ms: Option<u64>,
+    },
     /// The service answered that it failed (500). It may have been executed.
     Failed,
     /// There was no answer, or none that says anything. It may have been executed.
@@ -94,7 +99,7 @@ impl Answer {
             | Self::Tombstoned
             | Self::Stale
             | Self::ContractBroken { .. } => Reply::Answered,
-            Self::Failed => Reply::Error,
+            Self::Failed | Self::ItemBusy { .. } => Reply::Error,
             Self::NotExecuted { .. } | Self::Unknown => Reply::Missing,
         }
     }
@@ -106,6 +111,7 @@ impl Answer {
             Self::Stale
             | Self::ContractBroken { .. }
             | Self::NotExecuted { .. }
+            | Self::ItemBusy { .. }
             | Self::Failed
             | Self::Unknown => false,
         }
@@ -119,7 +125,7 @@ impl Answer {
             Self::Tombstoned => "tombstoned",
             Self::Stale => "stale_epoch",
             Self::ContractBroken { .. } => "contract_error",
-            Self::NotExecuted { .. } => "not_executed",
+            Self::NotExecuted { .. } | Self::ItemBusy { .. } => "not_executed",
             Self::Failed | Self::Unknown => "unknown",
         }
     }
@@ -198,6 +204,9 @@ pub fn failed(failure: Failure) -> Answer {
 
 fn otherwise(status: u16, retry_after_ms: Option<u64>, code: Option<String>) -> Answer {
     match (status, retry_after_ms) {
+        (503, Some(_)) if code.as_deref() == Some("item-busy") => {
+            Answer::ItemBusy { retry_after_ms }
+        }
         (429, _) | (503, Some(_)) => Answer::NotExecuted { retry_after_ms, throttled: true },
         // 408: the service gave up reading; 425: it asks for a replay. Neither says what was done.
         (408 | 425, _) => Answer::Unknown,

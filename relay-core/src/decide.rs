@@ -156,6 +156,9 @@ pub fn event_of(effect: &Effect, answer: &Answer, jitter: u32) -> Option<Event> 
             retry_after_ms,
             jitter,
         },
+        Answer::ItemBusy { retry_after_ms } => {
+            Event::CallNotExecuted { reason: QueueReason::Throttled, retry_after_ms, jitter }
+        }
         Answer::Failed | Answer::Unknown => Event::CallUnknown { jitter },
     })
 }

@@ -27,6 +27,9 @@ fn every_answer_has_its_class() {
     let throttled = Answer::NotExecuted { retry_after_ms: Some(2_000), throttled: true };
     check(429, Some(2_000), "", &throttled);
     check(503, Some(2_000), "", &throttled);
+    let busy = Answer::ItemBusy { retry_after_ms: Some(1_000) };
+    check(503, Some(1_000), &problem("item-busy"), &busy);
+    assert_eq!(busy.reply(), Reply::Error, "it is about the item, not about the service");
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub(super) struct Failing {
 pub enum Reply {
     /// A definitive answer. A business "no" is one.
     Answered,
-    /// The service answered that it failed (500).
+    /// The service answered that it failed (500), or that an item is held by somebody (503, `item-busy`).
     Error,
     /// No answer, or one that is not the service's own: refused, cut, timed out, 429, 502, 503, 504.
     Missing,

@@ -35,6 +35,8 @@ pub struct Applied {
     pub movements: Vec<Movement>,
     /// Where the rows of these items are, once this is committed.
     pub ctids: BTreeMap<String, String>,
+    /// Places of commands that were not done, because somebody else holds their items. They have no answer.
+    pub left: Vec<usize>,
 }
 
 /// Why a batch was not written.
@@ -58,6 +60,57 @@ pub async fn apply_batch(
         Err(Unapplied::Database(error)) => Err(error),
         Err(Unapplied::Moved) => unreachable!("the index was asked"),
     }
+}
+
+/// What of a batch was done while somebody else held some of its items.
+#[derive(Debug, Default)]
+pub struct AppliedFree {
+    /// Of the commands that were done.
+    pub applied: Applied,
+    /// Places of the commands that were not.
+    pub left: Vec<usize>,
+    /// The items that somebody else holds.
+    pub busy: Vec<String>,
+}
+
+/// [`apply_batch`] for those commands alone whose items nobody else has locked. It waits for no item.
+pub async fn apply_free(
+    connection: &mut PgConnection,
+    commands: &[Command],
+) -> Result<AppliedFree, sqlx::Error> {
+    let others: Vec<Uuid> = commands
+        .iter()
+        .filter(|command| !matches!(command, Command::Reserve(_)))
+        .map(Command::reservation_id)
+        .collect();
+    let held = reservation_lines::find_lines(connection, &others).await?;
+    let items_of = |command: &Command| -> BTreeSet<String> {
+        match command {
+            Command::Reserve(reserve) => {
+                reserve.lines.iter().map(|line| line.item_id.clone()).collect()
+            }
+            Command::Release { .. } | Command::Commit { .. } => held
+                .iter()
+                .filter(|(id, _)| *id == command.reservation_id())
+                .map(|(_, line)| line.item_id.clone())
+                .collect(),
+        }
+    };
+    let items: Vec<BTreeSet<String>> = commands.iter().map(items_of).collect();
+    let all: BTreeSet<String> = items.iter().flatten().cloned().collect();
+    let all: Vec<String> = all.into_iter().collect();
+    let busy = stock::lock_free(connection, &all).await?;
+    let (mut left, mut free) = (Vec::new(), Vec::new());
+    for (place, (command, items)) in commands.iter().zip(items).enumerate() {
+        if items.iter().any(|item| busy.contains(item)) {
+            left.push(place);
+        } else {
+            free.push(command.clone());
+        }
+    }
+    let applied =
+        if free.is_empty() { Applied::default() } else { apply_batch(connection, &free).await? };
+    Ok(AppliedFree { applied, left, busy })
 }
 
 /// The same, by the cache where it knows all items.
@@ -99,6 +152,7 @@ pub async fn apply_batch_at(
         levels: warehouse.stock,
         movements: decision.movements,
         ctids: at,
+        left: Vec::new(),
     })
 }
 

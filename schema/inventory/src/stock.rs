@@ -76,6 +76,29 @@ pub async fn lock_stock_and_memory(
     Ok(Locked::from(rows))
 }
 
+/// Which of these items somebody else has locked just now. The others are locked by this transaction from here on. It waits
+/// for nobody.
+pub async fn lock_free(
+    connection: &mut PgConnection,
+    item_ids: &[String],
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "with free as materialized (
+             select item_id
+             from stock
+             where item_id = any($1)
+             order by item_id
+             for no key update of stock skip locked
+         )
+         select item_id
+         from stock
+         where item_id = any($1) and item_id not in (select item_id from free)",
+        item_ids,
+    )
+    .fetch_all(connection)
+    .await
+}
+
 /// The same without a look at the index. An item that is not at its `ctid` any more, or that somebody is just
 /// changing, is missing from the answer.
 pub async fn lock_stock_at(
