@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use edge::FailureLog;
 use failpoints::Site;
-use relay_core::beat_report::{BeatReport, Renewal};
+use relay_core::beat_report::{Beat, BeatReport, Renewal};
 use schema_orders::breaker_overrides::OverrideVersion;
 use schema_orders::{outbox, relays};
-use schema_pg::{Db, DbError};
+use schema_pg::{BoxFuture, Db, DbError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::relay::Relay;
 
@@ -100,7 +101,30 @@ impl Membership {
         let beating = FailureLog::new("no heartbeat");
         let looking = FailureLog::new("the heartbeat cannot look at the work list");
         let rejoining = FailureLog::new("cannot join again yet");
-        while stop.run_until_cancelled(tokio::time::sleep_until(due.into())).await.is_some() {
+        // The heartbeat never waits for a look: one that takes long goes on beside it, and is made seldom.
+        let mut look: Option<Look> = None;
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep_until(due.into()) => {}
+                (begun, looked) = async { look.as_mut().expect("it is there").await }, if look.is_some() => {
+                    look = None;
+                    match looked {
+                        Ok((beat, newest)) => {
+                            looking.succeeded();
+                            apply(newest);
+                            let at_ms = relay.gate.now_ms();
+                            reports.send_modify(|report| *report = report.followed_by(beat, at_ms));
+                        }
+                        Err(error) => looking.failed(error),
+                    }
+                    if begun.elapsed() > LONG_LOOK {
+                        look_at = Instant::now() + begun.elapsed() * LOOK_PARTS;
+                    }
+                    continue;
+                }
+            }
             let id = self.id();
             let is_idle = reports.borrow().is_idle();
             let pause = if is_idle { config.idle_heartbeat() } else { config.heartbeat() };
@@ -137,23 +161,8 @@ impl Membership {
                     continue;
                 }
             }
-            // The heartbeat never waits for a look: one that takes long is made seldom.
-            if Instant::now() < look_at {
-                continue;
-            }
-            let (begun, floor) = (Instant::now(), relay.scan_floor().floor());
-            let look = db.read(move |c| Box::pin(relays::look_around(c, id, floor)));
-            match look.await {
-                Ok((beat, newest)) => {
-                    looking.succeeded();
-                    apply(newest);
-                    let at_ms = relay.gate.now_ms();
-                    reports.send_modify(|report| *report = report.followed_by(beat, at_ms));
-                }
-                Err::<_, DbError>(error) => looking.failed(error),
-            }
-            if begun.elapsed() > LONG_LOOK {
-                look_at = Instant::now() + begun.elapsed() * LOOK_PARTS;
+            if look.is_none() && Instant::now() >= look_at {
+                look = Some(look_around(db.clone(), id, relay.scan_floor().floor()));
             }
         }
     }
@@ -166,6 +175,17 @@ impl Membership {
             tracing::warn!(%error, "could not leave; the others will notice the silence");
         }
     }
+}
+
+/// A look at the others and at the work list, and when it began.
+type Look = BoxFuture<'static, (Instant, Result<(Beat, Option<OverrideVersion>), DbError>)>;
+
+fn look_around(db: Db, relay: i64, floor: Uuid) -> Look {
+    Box::pin(async move {
+        let begun = Instant::now();
+        let looking = db.read(move |c| Box::pin(relays::look_around(c, relay, floor)));
+        (begun, looking.await)
+    })
 }
 
 /// After the server's clock has gone back: what waits for a time that was meant otherwise is due. Returns how many of
