@@ -118,7 +118,7 @@ pub(crate) enum Config {
     Check(Box<Up>),
 }
 
-/// What `valerix up` can be told.
+/// Options of `valerix up`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Up {
     #[command(flatten)]
@@ -137,7 +137,7 @@ pub(crate) struct Up {
     pub(crate) relay_face: RelayFace,
 }
 
-/// What `valerix order-api` can be told.
+/// Options of `valerix order-api`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct OrderApi {
     #[command(flatten)]
@@ -151,7 +151,7 @@ pub(crate) struct OrderApi {
     pub(crate) inventory_service_url: String,
 }
 
-/// What `valerix inventory-api` can be told.
+/// Options of `valerix inventory-api`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct InventoryApi {
     #[command(flatten)]
@@ -162,7 +162,7 @@ pub(crate) struct InventoryApi {
     pub(crate) config: inventory_api::Config,
 }
 
-/// What `valerix relay` can be told.
+/// Options of `valerix relay`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Relay {
     #[command(flatten)]

@@ -131,7 +131,7 @@ pub(crate) async fn apply_action(
             }
             Ok(ActionOutcome::Refused { why, saga: Box::new(saga) })
         }
-        Decision::Moves { saga: becomes, event, effects } => {
+        Decision::Update { saga: becomes, event, effects } => {
             let epoch = loaded.epoch + 1;
             let update =
                 SagaUpdate { epoch, ..loaded.update(becomes, event, &effects, action.deadline_ms) };

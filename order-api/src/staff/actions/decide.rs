@@ -21,7 +21,7 @@ pub(crate) enum Kind {
 #[derive(Clone, Debug)]
 pub(crate) enum Decision {
     /// The saga moves.
-    Moves { saga: Saga, event: Event, effects: Vec<Effect> },
+    Update { saga: Saga, event: Event, effects: Vec<Effect> },
     /// Nothing moves, and nothing was meant to.
     Noted,
     /// It does not apply.
@@ -60,7 +60,7 @@ pub(crate) fn decide(
         (Kind::Resolve, Some(finding)) => Event::Resolved { finding },
     };
     Ok(match transition(&plan::ORDER, saga, &event)? {
-        Transition::Moved(saga, effects) => Decision::Moves { saga, event, effects },
+        Transition::Moved(saga, effects) => Decision::Update { saga, event, effects },
         Transition::Ignored(why) => Decision::Refused(why),
     })
 }

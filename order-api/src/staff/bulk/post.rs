@@ -181,7 +181,7 @@ fn applies(kind: Kind, row: &SagaRow) -> bool {
         return true;
     }
     let Ok(saga) = Saga::try_from(row.columns.clone()) else { return false };
-    matches!(decide(kind, None, &saga, Uuid::nil()), Ok(Decision::Moves { .. }))
+    matches!(decide(kind, None, &saga, Uuid::nil()), Ok(Decision::Update { .. }))
 }
 
 fn missing(pointer: &str, detail: &str) -> Problem {

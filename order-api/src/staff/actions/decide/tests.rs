@@ -11,7 +11,7 @@ fn saga_in(state: State) -> Saga {
 #[track_caller]
 fn reservation_after_retry(state: State) -> Uuid {
     match decide(Kind::Retry, None, &saga_in(state), FRESH).unwrap() {
-        Decision::Moves { saga, .. } => saga.reservation_id,
+        Decision::Update { saga, .. } => saga.reservation_id,
         decision @ (Decision::Noted | Decision::Refused(_)) => panic!("{decision:?}"),
     }
 }
