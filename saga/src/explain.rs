@@ -76,7 +76,7 @@ pub fn explain(facts: &Facts) -> Explanation {
         stock_effect,
         stock: stock(&facts.saga, stock_effect),
         next_step: next_step(facts),
-        needs_person: matches!(facts.saga.state, State::Parked { .. }),
+        needs_person: facts.saga.state.name().needs_person(),
         advice: advice(&facts.saga),
         actions: actions(&facts.saga),
         runbook: runbook(&facts.saga),

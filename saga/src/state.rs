@@ -191,3 +191,6 @@ impl Saga {
         Self { step: 0, reservation_id, attempt: 0, crashes: 0, state: State::Pending }
     }
 }
+
+#[cfg(test)]
+mod tests;

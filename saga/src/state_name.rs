@@ -85,12 +85,41 @@ impl StateName {
 
     /// No relay works on it: it has ended, or it is parked and waits for a person.
     pub const fn needs_no_relay(self) -> bool {
-        self.is_final() || matches!(self, Self::Parked)
+        self.is_final() || self.needs_person()
+    }
+
+    /// No step is left that goes by itself, and it has not ended.
+    pub const fn needs_person(self) -> bool {
+        match self {
+            Self::Parked => true,
+            Self::Pending
+            | Self::Reserving
+            | Self::Queued
+            | Self::Confirmed
+            | Self::Releasing
+            | Self::Failed
+            | Self::Cancelled => false,
+        }
+    }
+
+    /// The state that is declared after this one. A further state must say here where it stands, and then
+    /// [`StateName::ALL`] must have it: relays leave alone what is not in there.
+    const fn next(self) -> Option<Self> {
+        match self {
+            Self::Pending => Some(Self::Reserving),
+            Self::Reserving => Some(Self::Queued),
+            Self::Queued => Some(Self::Confirmed),
+            Self::Confirmed => Some(Self::Releasing),
+            Self::Releasing => Some(Self::Failed),
+            Self::Failed => Some(Self::Cancelled),
+            Self::Cancelled => Some(Self::Parked),
+            Self::Parked => None,
+        }
     }
 
     /// Whether a request that waits for its order is answered with this state: where no relay works on
     /// the saga, and where it is queued behind an open breaker. One that backs off may still make it in
-    /// time. `schema_orders::sagas::find_answerable` says the same in SQL.
+    /// time. `schema_orders::sagas::find_settled` says the same in SQL.
     pub fn answers_request(self, reason: Option<QueueReason>) -> bool {
         match self {
             Self::Confirmed | Self::Failed | Self::Cancelled | Self::Parked => true,
@@ -99,6 +128,15 @@ impl StateName {
         }
     }
 }
+
+const _: () = {
+    let (mut at, mut state) = (0, Some(StateName::ALL[0]));
+    while let Some(name) = state {
+        assert!(StateName::ALL[at] as u8 == name as u8);
+        (at, state) = (at + 1, name.next());
+    }
+    assert!(at == StateName::ALL.len());
+};
 
 impl fmt::Display for StateName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
