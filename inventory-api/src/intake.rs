@@ -119,21 +119,17 @@ impl BusyItems {
             })
     }
 
-    /// Of the items of these commands, these are busy now, and no others.
-    fn learn(&self, commands: &[Command], busy: Vec<String>) {
+    fn items(&self) -> Vec<String> {
+        self.lock().iter().cloned().collect()
+    }
+
+    /// All that were known were looked at again: these are busy now, and no others.
+    fn learn(&self, busy: Vec<String>) {
         let mut known = self.lock();
-        let is_new = !busy.is_empty() && !busy.iter().all(|item| known.contains(item));
-        for command in commands {
-            if let Command::Reserve(reserve) = command {
-                for line in &reserve.lines {
-                    known.remove(&line.item_id);
-                }
-            }
-        }
-        if is_new {
+        if busy.iter().any(|item| !known.contains(item)) {
             tracing::warn!(items = ?busy, "somebody holds these items: their orders wait, the others go on");
         }
-        known.extend(busy);
+        *known = busy.into_iter().collect();
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeSet<String>> {
@@ -146,12 +142,12 @@ async fn apply_around(
     commands: &Arc<[Command]>,
     busy: &BusyItems,
 ) -> Result<Applied, DbError> {
-    let wanted = Arc::clone(commands);
+    let (wanted, suspects) = (Arc::clone(commands), busy.items());
     let done = connections.write(Site::ApplyCommands, move |connection| {
-        Box::pin(async move { apply_free(connection, &wanted).await })
+        Box::pin(async move { apply_free(connection, &wanted, &suspects).await })
     });
     let AppliedFree { mut applied, left, busy: items } = done.await?;
-    busy.learn(commands, items);
+    busy.learn(items);
     applied.left = left;
     Ok(applied)
 }

@@ -69,14 +69,16 @@ pub struct AppliedFree {
     pub applied: Applied,
     /// Places of the commands that were not.
     pub left: Vec<usize>,
-    /// The items that somebody else holds.
+    /// The items that somebody else holds, of the commands' and of the suspects.
     pub busy: Vec<String>,
 }
 
-/// [`apply_batch`] for those commands alone whose items nobody else has locked. It waits for no item.
+/// [`apply_batch`] for those commands alone whose items nobody else has locked. It waits for no item. It also looks whether
+/// the `suspects` are still held.
 pub async fn apply_free(
     connection: &mut PgConnection,
     commands: &[Command],
+    suspects: &[String],
 ) -> Result<AppliedFree, sqlx::Error> {
     let others: Vec<Uuid> = commands
         .iter()
@@ -97,7 +99,7 @@ pub async fn apply_free(
         }
     };
     let items: Vec<BTreeSet<String>> = commands.iter().map(items_of).collect();
-    let all: BTreeSet<String> = items.iter().flatten().cloned().collect();
+    let all: BTreeSet<String> = items.iter().flatten().chain(suspects).cloned().collect();
     let all: Vec<String> = all.into_iter().collect();
     let busy = stock::lock_free(connection, &all).await?;
     let (mut left, mut free) = (Vec::new(), Vec::new());
