@@ -38,7 +38,6 @@ struct Armed {
 }
 
 impl Action {
-    /// All of them.
     pub const ALL: [Action; 4] = [Action::Kill, Action::Error, Action::Stall, Action::Panic];
 
     /// As it is written in the variable.

@@ -72,7 +72,6 @@ impl Point {
     }
 }
 
-/// All of them.
 pub fn points() -> impl Iterator<Item = Point> {
     SITES.iter().flat_map(|(site, _, shape)| {
         let moments: &[Moment] = match shape {

@@ -52,7 +52,6 @@ mod planted {
     static PLANTED: OnceLock<Flaw> = OnceLock::new();
 
     impl Flaw {
-        /// All of them.
         pub const ALL: [Flaw; 6] = [
             Flaw::OutboxRemovedAtClaim,
             Flaw::NoFenceInOrders,

@@ -26,7 +26,6 @@ use crate::spans;
 /// Everything a batch of calls needs. Cheap to clone.
 #[derive(Clone)]
 pub struct Driver {
-    /// Whom to call.
     pub inventory: Arc<Inventory>,
     /// Whether to call.
     pub gate: Arc<Gate>,

@@ -77,7 +77,6 @@ pub struct Attempt {
     pub waited: Vec<Wait>,
     /// What came of it.
     pub outcome: Outcome,
-    /// The relay.
     pub worker: Option<i64>,
     /// The fencing token.
     pub epoch: i64,
@@ -93,7 +92,6 @@ pub struct Attempt {
 pub enum Outcome {
     /// It is under way.
     Running,
-    /// Done.
     Done,
     /// Refused: not enough stock.
     InsufficientStock,
@@ -118,7 +116,6 @@ pub enum Outcome {
 /// A time in which nothing was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Wait {
-    /// For what.
     pub why: Why,
     pub from: DateTime<Utc>,
     /// Until when; `None`: still.
@@ -173,7 +170,6 @@ pub enum MarkKind {
     Staff,
     /// It stopped and needs a person.
     Parked,
-    /// It ended.
     Ended,
 }
 

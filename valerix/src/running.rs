@@ -5,7 +5,6 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// One service.
 pub(crate) struct Running {
     name: &'static str,
     stop: CancellationToken,

@@ -19,7 +19,6 @@ pub(crate) struct Setting {
     pub(crate) name: String,
     /// As it may be shown; empty when it is not set.
     pub(crate) value: String,
-    /// Who said so.
     pub(crate) from: Origin,
 }
 

@@ -20,7 +20,6 @@ pub(super) struct Marker {
     pub(super) text: &'static str,
 }
 
-/// The drawing.
 pub(super) struct Chart(String);
 
 impl Chart {

@@ -176,7 +176,6 @@ impl Inventory {
 }
 
 impl InventoryError {
-    /// For people.
     pub(super) fn text(&self) -> &str {
         match self {
             InventoryError::Refused { said, .. } => said,

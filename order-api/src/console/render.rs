@@ -6,7 +6,6 @@ use axum::response::{IntoResponse, Response};
 use edge::Problem;
 use http::{HeaderValue, StatusCode, header};
 
-/// A page.
 pub(super) fn html(status: StatusCode, page: &impl Template) -> Response {
     match page.render() {
         Ok(text) => {

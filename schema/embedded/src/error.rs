@@ -41,13 +41,11 @@ pub enum EmbeddedError {
         directory.display()
     )]
     InUse {
-        /// The directory.
         directory: PathBuf,
     },
     /// There is no identity that can run the server in the directory.
     #[error("{}", no_identity(base, tried, *is_root, *has_data))]
     NoIdentity {
-        /// The directory.
         base: PathBuf,
         /// Each identity, and why not.
         tried: Vec<String>,
@@ -63,11 +61,9 @@ pub enum EmbeddedError {
         path.display(), me.0, me.0, me.1, in_a_shell(base)
     )]
     OtherOwner {
-        /// The directory.
         base: PathBuf,
         /// What belongs to another user.
         path: PathBuf,
-        /// That user.
         owner: u32,
         /// The user and group of this process.
         me: (u32, u32),
@@ -84,7 +80,6 @@ pub enum EmbeddedError {
         data_major: u32,
         /// The programs found.
         binaries: PathBuf,
-        /// Their version.
         binaries_major: u32,
     },
     /// A server program failed.
@@ -100,7 +95,6 @@ pub enum EmbeddedError {
     Io {
         /// What was being done.
         what: &'static str,
-        /// To which file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,

@@ -11,7 +11,6 @@ const MIB: u64 = 1024 * 1024;
 /// Whether acknowledged writes survive a crash of the server or the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// They do.
     On,
     /// They do not, and everything is faster: for data that a test throws away.
     OffForTests,

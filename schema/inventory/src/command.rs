@@ -45,7 +45,6 @@ impl Reserve {
 /// One thing asked of one reservation.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Take stock.
     Reserve(Reserve),
     /// Give stock back, and refuse every later reserve of this id.
     Release {
@@ -94,7 +93,6 @@ pub enum State {
     Rejected,
     /// Given back, or never to be given: the tombstone.
     Released,
-    /// Shipped.
     Committed,
 }
 
@@ -128,7 +126,6 @@ pub enum Rejection {
     },
     /// There are no such items.
     UnknownItem {
-        /// Their ids.
         items: Vec<String>,
     },
 }

@@ -49,7 +49,6 @@ pub enum Kind {
     Reserve,
     /// Given back.
     Release,
-    /// Shipped.
     Commit,
 }
 
@@ -68,7 +67,6 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Movement {
     pub kind: Kind,
-    /// For whom.
     pub reservation_id: Uuid,
     pub item_id: String,
     /// By how much the warehouse changes.

@@ -10,7 +10,6 @@ use sqlx::PgConnection;
 /// The gremlin as it was last switched on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gremlin {
-    /// What it does.
     pub settings: Value,
     /// Calls it has looked at.
     pub calls: i64,

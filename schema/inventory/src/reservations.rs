@@ -13,7 +13,6 @@ use crate::decide::Row;
 /// A row to be inserted if nobody has used its id.
 #[derive(Clone, Debug)]
 pub struct NewReservation {
-    /// Key.
     pub reservation_id: Uuid,
     /// `None` for a tombstone whose release named no order.
     pub order_id: Option<Uuid>,
@@ -28,11 +27,8 @@ pub struct NewReservation {
 /// What a batch changed about a row.
 #[derive(Clone, Debug)]
 pub struct RowChange {
-    /// Key.
     pub reservation_id: Uuid,
-    /// New state.
     pub state: State,
-    /// New epoch.
     pub max_epoch: i64,
     /// Stays for ever once it is there.
     pub rejection: Option<Rejection>,
@@ -41,7 +37,6 @@ pub struct RowChange {
 /// A reservation as it is looked up.
 #[derive(Clone, Debug)]
 pub struct Reservation {
-    /// Key.
     pub reservation_id: Uuid,
     /// `None` on a tombstone whose release named no order.
     pub order_id: Option<Uuid>,

@@ -11,9 +11,7 @@ use crate::decide::Level;
 /// An item as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// Key.
     pub item_id: String,
-    /// For people.
     pub item_name: String,
     /// In the warehouse, reserved or not.
     pub on_hand: i64,
@@ -185,7 +183,6 @@ pub async fn set_on_hand(
     Ok(())
 }
 
-/// One item.
 pub async fn find_item(
     connection: &mut PgConnection,
     item_id: &str,

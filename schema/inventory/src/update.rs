@@ -35,7 +35,6 @@ pub struct Updated {
     pub on_hand: i64,
     /// Promised.
     pub reserved: i64,
-    /// Its version.
     pub version: i64,
     /// True when an earlier request with this key did it.
     pub replayed: bool,

@@ -27,7 +27,6 @@ pub struct BreakerOverride {
 /// The part of an override that a relay applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OverrideVersion {
-    /// Its number.
     pub number: i64,
     /// Isolated, or closed and left to itself.
     pub isolated: bool,

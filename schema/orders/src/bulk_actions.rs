@@ -19,7 +19,6 @@ pub struct NewBulk {
     pub reason: String,
     /// The filter as it was asked for.
     pub filter: Value,
-    /// What was seen.
     pub as_of: DateTime<Utc>,
     /// Sagas, each with the version it was selected on.
     pub items: Vec<(Uuid, i32)>,
@@ -36,7 +35,6 @@ pub struct BulkRow {
     pub reason: String,
     /// The filter as it was asked for.
     pub filter: Value,
-    /// What was seen.
     pub as_of: DateTime<Utc>,
     /// Items in all.
     pub total: i32,

@@ -52,7 +52,6 @@ pub struct ActionRow {
     /// The order it is about.
     pub order_id: Option<Uuid>,
     pub actor: String,
-    /// Of which kind.
     pub kind: String,
     pub reason: String,
     /// What was found.

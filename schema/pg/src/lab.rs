@@ -168,7 +168,6 @@ impl HeldSnapshot {
         Ok(Self(connection))
     }
 
-    /// Lets go of it.
     pub async fn release(self) -> sqlx::Result<()> {
         self.0.close().await
     }

@@ -43,7 +43,6 @@ pub async fn migrate(db: &Db, migrator: &Migrator) -> Result<(), MigrateError> {
 /// Whether a service can do its work on its database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// It can.
     Ready,
     /// Migrations of this binary are missing.
     NotMigrated,

@@ -75,7 +75,6 @@ pub struct Looked {
 /// Where the next turn begins, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Next {
-    /// There.
     pub position: WalkPosition,
     /// From now.
     pub pause_ms: i64,

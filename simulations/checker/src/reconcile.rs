@@ -32,7 +32,6 @@ const SHOW_EVERY: u64 = 10_000;
 /// What is to happen to drift.
 #[derive(Debug, Clone)]
 pub enum Mode {
-    /// It is told.
     Report,
     /// It is put right where that needs no guess.
     Repair(Repairer),

@@ -13,10 +13,8 @@ use super::catalogue::{CHECKS, Check, Invariant, named};
 /// Offenders kept per check; more are only counted.
 pub(super) const SAMPLE_MAX: usize = 100;
 
-/// One offender.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What is wrong.
     pub check: &'static Check,
     /// The order, where there is one.
     pub order_id: Option<Uuid>,
@@ -39,13 +37,10 @@ pub struct Counts {
     pub answers: u64,
     /// Sagas by the state they are in.
     pub confirmed: u64,
-    /// Failed.
     pub failed: u64,
-    /// Cancelled.
     pub cancelled: u64,
     /// Parked: they wait for a person.
     pub parked: u64,
-    /// Anything else.
     pub unfinished: u64,
     /// Calls of inventory that were made, by the journal.
     pub calls: u64,

@@ -127,7 +127,6 @@ impl Outcome {
         }
     }
 
-    /// As JSON.
     pub fn to_json(&self) -> Value {
         match self {
             Self::Run(report) => report.to_json(),

@@ -56,7 +56,6 @@ pub enum Layout {
     },
 }
 
-/// What to start.
 #[derive(Debug, Clone)]
 pub struct StackConfig {
     /// The `valerix` binary.
@@ -274,7 +273,6 @@ impl Stack {
         self.line.as_ref()
     }
 
-    /// The server.
     pub fn postgres(&self) -> &Arc<EmbeddedPostgres> {
         &self.postgres
     }

@@ -14,7 +14,6 @@ mod rules;
 
 use std::path::{Path, PathBuf};
 
-/// The workspace.
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().expect("the workspace is above").to_path_buf()

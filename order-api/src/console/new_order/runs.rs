@@ -16,7 +16,6 @@ const RUNNING_MAX: usize = 3;
 #[derive(Default)]
 pub(crate) struct Runs(Mutex<VecDeque<Run>>);
 
-/// One run.
 #[derive(Clone)]
 pub(super) struct Run {
     pub(super) id: String,

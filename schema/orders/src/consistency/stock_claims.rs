@@ -38,7 +38,6 @@ pub fn stream_stock_claims(
     .fetch(connection)
 }
 
-/// One saga's.
 pub async fn find_stock_claim(
     connection: &mut PgConnection,
     order_id: Uuid,

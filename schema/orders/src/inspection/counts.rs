@@ -77,7 +77,6 @@ struct Row {
     oldest_at: Option<DateTime<Utc>>,
 }
 
-/// Counts.
 pub async fn count_states(connection: &mut PgConnection) -> sqlx::Result<StateCounts> {
     let everything = count_up_to(&mut *connection, EVERYTHING_MAX + 1).await?;
     let states = if everything <= EVERYTHING_MAX {

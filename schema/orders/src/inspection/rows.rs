@@ -53,7 +53,6 @@ pub struct Holder {
     pub silent_s: Option<f64>,
 }
 
-/// One saga.
 pub async fn find_saga(
     connection: &mut PgConnection,
     order_id: Uuid,

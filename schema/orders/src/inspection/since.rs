@@ -10,7 +10,6 @@ const ORDERS_MAX: i64 = 5_000;
 /// Orders by what became of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrdersSince {
-    /// Acknowledged.
     pub accepted: i64,
     /// Of these: confirmed.
     pub confirmed: i64,

@@ -34,9 +34,7 @@ pub(super) enum Source {
     Listed(String),
     /// Parked, and overdue on the work list.
     Stuck,
-    /// The work list.
     WorkList,
-    /// Everything.
     All,
 }
 

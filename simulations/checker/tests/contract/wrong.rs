@@ -49,7 +49,6 @@ struct Wrong {
 
 type Shared = State<Arc<Wrong>>;
 
-/// Its URL.
 pub(crate) async fn start(mistake: Mistake) -> String {
     let wrong = Wrong { mistake, available: Mutex::new(AVAILABLE), reservations: Mutex::default() };
     let router = Router::new()

@@ -77,7 +77,6 @@ pub struct Row {
 pub struct Point {
     /// Since the load began.
     pub at_s: f64,
-    /// Confirmed.
     pub orders_per_s: f64,
     /// Median latency.
     pub p50_ms: f64,

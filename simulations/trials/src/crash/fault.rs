@@ -116,11 +116,9 @@ pub struct Fault {
 #[derive(Debug, Clone, Serialize)]
 pub struct FaultRecord {
     pub kind: Kind,
-    /// To whom.
     pub target: String,
     /// When, since the load began.
     pub at_ms: f64,
-    /// How long.
     pub lasted_ms: f64,
     /// Until things moved again; `None`: not within the bound.
     pub recovered_ms: Option<f64>,

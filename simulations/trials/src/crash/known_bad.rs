@@ -21,7 +21,6 @@ use super::{Scenario, runner};
 pub struct Sighting {
     /// As `--known-bad` names it.
     pub flaw: &'static str,
-    /// What was run.
     pub command_line: String,
     /// Faults that were inflicted.
     pub faults: usize,
@@ -118,7 +117,6 @@ impl KnownBadReport {
         !self.sightings.is_empty() && self.sightings.iter().all(Sighting::is_found)
     }
 
-    /// As JSON.
     pub fn to_json(&self) -> Value {
         json!({
             "command_line": self.command_line, "clean": self.is_clean(), "flaws": self.sightings,

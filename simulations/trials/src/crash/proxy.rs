@@ -92,7 +92,6 @@ impl Proxy {
         self.address
     }
 
-    /// From now on.
     pub fn set(&self, rule: Rule) {
         self.rule.send_replace(rule);
     }

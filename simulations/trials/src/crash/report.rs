@@ -28,7 +28,6 @@ const AFFECTED_MAX: usize = 10_000;
 pub struct Affected {
     /// Which; nil where no answer named it.
     pub order_id: Uuid,
-    /// Its key.
     pub key: String,
     /// When it was placed, since the load began.
     pub placed_ms: u32,
@@ -62,13 +61,11 @@ pub struct Report {
     pub command_line: String,
     /// What the clients were told, by outcome.
     pub told: BTreeMap<&'static str, u64>,
-    /// Orders placed.
     pub placed: u64,
     /// Answered with any 2xx.
     pub acknowledged: u64,
     /// Keys sent again.
     pub retries: u64,
-    /// Every fault.
     pub faults: Vec<FaultRecord>,
     /// Orders that felt them, up to a bound.
     pub affected: Vec<Affected>,
@@ -80,7 +77,6 @@ pub struct Report {
     pub story: Option<Story>,
     /// From the end of the load until nothing was left to do.
     pub rested_ms: f64,
-    /// The verdict.
     pub checked: checker::Report,
     /// Where everything is kept, where it is.
     pub kept: Option<PathBuf>,

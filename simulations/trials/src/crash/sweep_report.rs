@@ -44,7 +44,6 @@ pub struct SweepReport {
     pub cells: Vec<Cell>,
     /// Everything at the end, against everything that clients were told.
     pub checked: checker::Report,
-    /// In all.
     pub took: Duration,
     /// Where everything is kept, where it is.
     pub kept: Option<PathBuf>,

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::Basket;
 
-/// One load.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// Order APIs. Clients are dealt out to them in turn.

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 pub enum Source {
     /// What the seed itself is like.
     World,
-    /// A relay.
     Relay(u16),
     /// A customer's order, and everything sent for it.
     Order(u16),

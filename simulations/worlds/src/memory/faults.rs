@@ -55,7 +55,6 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// All of them.
     pub const ALL: [Fault; 22] = [
         Fault::Crash,
         Fault::Hang,
@@ -131,7 +130,6 @@ pub enum Moment {
 }
 
 impl Moment {
-    /// All of them.
     pub const ALL: [Moment; 7] = [
         Moment::Submit,
         Moment::Rest,

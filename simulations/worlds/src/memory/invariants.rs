@@ -11,7 +11,6 @@ pub(super) use tables::{check_late_reserves, check_tables};
 #[cfg(test)]
 pub(crate) use tables::{check_sagas, is_conserved};
 
-/// A rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Invariant {
     /// I1: every acknowledged order exists.

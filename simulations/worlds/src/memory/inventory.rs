@@ -37,7 +37,6 @@ impl Inventory {
         inventory
     }
 
-    /// Units come in.
     pub(crate) fn supply(&mut self, index: usize, units: i64) {
         let level = self.warehouse.stock.entry(item(index)).or_default();
         level.on_hand += units;

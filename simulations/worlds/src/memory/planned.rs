@@ -22,7 +22,6 @@ pub(super) fn plan(world: &mut World) {
     }
 }
 
-/// Units come in.
 pub(super) fn restock(world: &mut World, index: u16) {
     let (_, item, units) = world.setting.restocks[usize::from(index)];
     world.inventory.supply(item, units);

@@ -15,11 +15,9 @@ pub(super) enum Event {
     Cancel(u16),
     /// A customer looks at the order.
     Read(u16),
-    /// A person acts.
     Staff(u16),
     /// Something that was planned for this moment.
     Planned(u16),
-    /// Units come in.
     Restock(u16),
     /// A request arrives at inventory. The number tells a request from its double.
     Arrive(RequestId, u8),
@@ -54,7 +52,6 @@ pub(super) enum Step {
     Leave,
 }
 
-/// The agenda.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Queue {
     heap: BinaryHeap<Reverse<(u64, u64, Event)>>,

@@ -17,7 +17,6 @@ const ROUNDS_MAX: usize = 3;
 /// One seed's outcome.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// The seed.
     pub seed: u64,
     /// The invariants that were broken, each with the order where it concerns one. Empty: all hold.
     pub broken: Vec<(Invariant, Option<u16>)>,

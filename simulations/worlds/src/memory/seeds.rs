@@ -14,7 +14,6 @@ const FAILURES_MAX: usize = 3;
 /// Seeds that one thread takes at a time.
 const SEEDS_AT_ONCE: u64 = 64;
 
-/// What to run.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// The first seed.

@@ -15,7 +15,6 @@ use uuid::Uuid;
 pub(crate) use members::STALE_MS;
 pub(crate) use updates::Broken;
 
-/// All tables.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Store {
     /// Milliseconds since 1970 by the database's clock.

@@ -42,14 +42,12 @@ pub enum Happened {
 pub struct Line {
     /// Milliseconds since the start.
     pub at_ms: u64,
-    /// What happened.
     pub happened: Happened,
 }
 
 /// Everything that happened in a run.
 #[derive(Debug, Clone, Default)]
 pub struct Trace {
-    /// In order.
     pub lines: Vec<Line>,
 }
 

@@ -23,7 +23,6 @@ pub(super) enum Travels {
     Together,
 }
 
-/// One call.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     /// The relay's name for the saga it drives.

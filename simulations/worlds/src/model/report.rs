@@ -25,7 +25,6 @@ pub struct Options {
 /// Which half of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Only {
-    /// Both.
     #[default]
     Everything,
     /// The worlds as they should be.

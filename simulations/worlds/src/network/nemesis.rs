@@ -26,7 +26,6 @@ pub(super) enum Kind {
     Zombie,
 }
 
-/// One fault.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fault {
     pub(super) begins_ms: u64,

@@ -38,7 +38,6 @@ pub(super) struct Outcome {
     story: String,
 }
 
-/// Runs a seed.
 pub(super) fn run(seed: u64, known_bad: Option<KnownBad>) -> Outcome {
     World::new(seed, known_bad).run()
 }

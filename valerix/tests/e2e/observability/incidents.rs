@@ -22,7 +22,6 @@ const AFTER: Duration = Duration::from_secs(8);
 /// What has ended is out of the next picture by then.
 const QUIET: Duration = Duration::from_secs(12);
 
-/// One of them.
 pub(super) struct Incident {
     file: &'static str,
     title: &'static str,

@@ -22,7 +22,6 @@ pub(super) struct Line {
     pub(super) points: Vec<(f64, f64)>,
 }
 
-/// One panel.
 pub(super) struct Chart {
     pub(super) title: String,
     pub(super) unit: String,

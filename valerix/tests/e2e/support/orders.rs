@@ -11,7 +11,6 @@ const POLL: Duration = Duration::from_millis(50);
 /// States in which an order waits for something.
 const UNFINISHED: [&str; 4] = ["pending", "reserving", "queued", "releasing"];
 
-/// One service.
 #[derive(Clone)]
 pub(crate) struct Api {
     pub(crate) address: SocketAddr,
