@@ -4,6 +4,7 @@
 //! is on record; only then does a call go out.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use failpoints::Site;
 use failpoints::known_bad::{self, Flaw};
@@ -17,6 +18,7 @@ use schema_orders::sagas::store_updates;
 use schema_pg::{DbError, DedicatedConnections, PgConnection};
 use uuid::Uuid;
 
+use crate::gate::Gate;
 use crate::in_flight::InFlight;
 use crate::metrics;
 
@@ -41,6 +43,8 @@ pub struct Claimed {
     pub stored: Vec<(SagaUpdate, StoredUpdate)>,
     /// Messages that were locked: fewer than asked for means that there are no more.
     pub locked: u32,
+    /// Of these, retries that wait for their turn.
+    pub postponed: u32,
     /// When, by the database's clock, in milliseconds since 1970; 0: nothing was locked.
     pub at_ms: u64,
 }
@@ -57,9 +61,10 @@ impl Claimed {
 pub async fn claim(
     connections: &DedicatedConnections,
     in_flight: &InFlight,
+    gate: &Arc<Gate>,
     request: ClaimRequest,
 ) -> Result<Claimed, DbError> {
-    let in_flight = in_flight.clone();
+    let (in_flight, gate) = (in_flight.clone(), Arc::clone(gate));
     let claimed = connections
         .write(Site::ClaimSagas, move |connection| {
             Box::pin(async move {
@@ -71,8 +76,11 @@ pub async fn claim(
                 let locked = u32::try_from(sagas.len()).unwrap_or(u32::MAX);
                 let at_ms = sagas.iter().map(|saga| saga.claimed_at.timestamp_millis()).max();
                 let at_ms = u64::try_from(at_ms.unwrap_or(0)).unwrap_or(0);
-                let (calls, stored) = store(connection, plan_claims(relay, sagas, mode)).await?;
-                Ok(Claimed { calls, stored, locked, at_ms })
+                let mut claims = plan_claims(relay, sagas, mode);
+                claims.within_budget(|retries| gate.withdraw_retries(retries));
+                let postponed = u32::try_from(claims.postponed.len()).unwrap_or(u32::MAX);
+                let (calls, stored) = store(connection, claims).await?;
+                Ok(Claimed { calls, stored, locked, postponed, at_ms })
             })
         })
         .await?;
@@ -83,7 +91,7 @@ pub async fn claim(
 }
 
 fn count(claimed: &Claimed) {
-    metrics::claimed(claimed.locked);
+    metrics::claimed(claimed.locked - claimed.postponed);
     metrics::moved(claimed.stored.iter().map(|(update, _)| update));
     for call in claimed.calls.iter().filter(|call| call.taken_over) {
         let of_call = |stored: &&StoredUpdate| stored.order_id == call.loaded.order_id;
@@ -121,7 +129,7 @@ async fn lock(
 type Stored = (Vec<Call>, Vec<(SagaUpdate, StoredUpdate)>);
 
 async fn store(connection: &mut PgConnection, claims: Claims) -> Result<Stored, DbError> {
-    let Claims { mut updates, mut calls, obsolete, deferred } = claims;
+    let Claims { mut updates, mut calls, obsolete, deferred, postponed } = claims;
     if known_bad::is_on(Flaw::OutboxRemovedAtClaim) {
         for update in &mut updates {
             if matches!(update.outbox, OutboxChange::Own { .. }) {
@@ -132,6 +140,9 @@ async fn store(connection: &mut PgConnection, claims: Claims) -> Result<Stored, 
     if !obsolete.is_empty() {
         tracing::warn!(?obsolete, "messages without work are removed");
         outbox::remove(connection, &obsolete).await?;
+    }
+    if !postponed.is_empty() {
+        outbox::postpone(connection, &postponed).await?;
     }
     let mut stored = pairs(updates.clone(), store_updates(connection, &updates).await?);
     let claimed: HashSet<Uuid> = stored.iter().map(|(update, _)| update.order_id).collect();

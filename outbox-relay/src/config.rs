@@ -79,7 +79,7 @@ pub struct Config {
 /// How reservations travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum BatchCalls {
-    /// In batches, until inventory answers that it does not know the call.
+    /// In batches. For a minute one by one where inventory answers that it does not know the call.
     Auto,
     /// One call for each reservation: the published contract.
     Off,

@@ -9,7 +9,9 @@ use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use relay_core::answer::Answer;
-use relay_core::decide::{Call, EventDecision, NothingToDo, event_of, is_retry, on_event};
+use relay_core::decide::{
+    Call, EventDecision, NothingToDo, event_of, is_retry, newest_epoch, on_event,
+};
 use relay_core::outcome::Recorded;
 use saga::stored::SagaUpdate;
 use saga::{Effect, Event, QueueReason, State};
@@ -40,6 +42,13 @@ pub struct Driver {
 struct Answered {
     answer: Answer,
     took: Duration,
+}
+
+/// What a call has told beside its event.
+#[derive(Clone, Copy, Default)]
+struct Outside {
+    took: Option<Duration>,
+    newest_epoch: Option<i64>,
 }
 
 impl Driver {
@@ -79,22 +88,18 @@ impl Driver {
         }
     }
 
-    /// Asks the gate. What it refuses is queued; what it admits comes back with its permit.
+    /// Asks the breaker. What it refuses is queued; what it admits comes back with its permit.
     async fn admit(&self, calls: Vec<Call>) -> Vec<(Call, GatePermit)> {
         let mut admitted = Vec::with_capacity(calls.len());
         let mut refused = FuturesUnordered::new();
         for call in calls {
-            if is_retry(&call)
-                && let Err(retry_in_ms) = self.gate.withdraw_retry()
-            {
-                refused.push(self.put_off(call, QueueReason::Throttled, retry_in_ms));
-                continue;
-            }
             match self.gate.acquire(1) {
                 Ok(permit) => admitted.push((call, permit)),
                 Err(refusal) => {
-                    let reason = QueueReason::BreakerOpen;
-                    refused.push(self.put_off(call, reason, refusal.retry_in_ms));
+                    if is_retry(&call) {
+                        self.gate.give_back_retry();
+                    }
+                    refused.push(self.put_off(call, refusal.retry_in_ms));
                 }
             }
         }
@@ -102,9 +107,10 @@ impl Driver {
         admitted
     }
 
-    async fn put_off(&self, call: Call, reason: QueueReason, retry_after_ms: Option<u64>) {
+    async fn put_off(&self, call: Call, retry_after_ms: Option<u64>) {
+        let reason = QueueReason::BreakerOpen;
         let event = Event::CallNotExecuted { reason, retry_after_ms, jitter: call.jitter() };
-        self.store(&call, event, None).await;
+        self.store(&call, event, Outside::default()).await;
     }
 
     /// One request for all; each answer is settled as it comes in.
@@ -221,18 +227,21 @@ impl Driver {
         let action = spans::name(&call.effect);
         metrics::call_ended(action, answered.answer.name(), answered.took.as_secs_f64());
         spans::ended(self.relay, &call, &answered.answer, answered.took);
-        let Some(event) = event_of(&call.effect, &answered.answer, call.jitter()) else {
+        if matches!(answered.answer, Answer::Stale { .. }) {
             metrics::fenced("inventory");
-            return None;
-        };
+        }
+        let event = event_of(&call.effect, &answered.answer, call.jitter());
         if call.loaded.saga.state.doubt().is_in_doubt() && !leaves_doubt(&answered.answer) {
             metrics::ambiguity_resolved(answered.answer.name());
         }
-        self.store(&call, event, Some(answered.took)).await
+        let newest_epoch = newest_epoch(&answered.answer);
+        self.store(&call, event, Outside { took: Some(answered.took), newest_epoch }).await
     }
 
-    async fn store(&self, call: &Call, event: Event, took: Option<Duration>) -> Option<Call> {
-        let EventDecision { update, next } = match on_event(self.relay, call, event) {
+    async fn store(&self, call: &Call, event: Event, outside: Outside) -> Option<Call> {
+        let Outside { took, newest_epoch } = outside;
+        let decided = on_event(self.relay, call, event, newest_epoch);
+        let EventDecision { update, next } = match decided {
             Ok(decided) => decided,
             Err(nothing) => {
                 log_nothing(call, &nothing);
@@ -245,10 +254,24 @@ impl Driver {
             Recorded::Stored(stored) => {
                 metrics::outcome_stored(call, state, &stored);
                 log_if_parked(call, state);
+                log_if_behind(call, newest_epoch);
                 next
             }
             Recorded::Fenced | Recorded::Dropped => None,
         }
+    }
+}
+
+/// It was still this relay's, so no other relay's claim can have been the newer one.
+fn log_if_behind(call: &Call, newest_epoch: Option<i64>) {
+    let epoch = call.loaded.epoch;
+    if let Some(newest_epoch) = newest_epoch.filter(|newest| *newest > epoch) {
+        let (order_id, trace_id) = (call.loaded.order_id, call.trace_id());
+        tracing::warn!(
+            %order_id, trace_id, epoch, newest_epoch,
+            "inventory has seen a claim of this saga that the orders database does not have: was it restored, or did a \
+             failover lose its last commits? The saga goes on above that claim"
+        );
     }
 }
 
@@ -285,6 +308,7 @@ fn leaves_doubt(answer: &Answer) -> bool {
     matches!(
         answer,
         Answer::Failed
+            | Answer::Stale { .. }
             | Answer::Unknown
             | Answer::NotExecuted { .. }
             | Answer::ItemBusy { .. }

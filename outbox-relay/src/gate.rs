@@ -9,6 +9,7 @@ use relay_core::breaker::{Outcome, Permit, Refusal};
 use relay_core::decide::Call;
 use relay_core::drain::Estimate;
 use relay_core::gate::{GateConfig, GateSnapshot, GateState};
+use relay_core::retry_budget::RetryGrant;
 use tokio::time::{Instant, sleep_until};
 
 use crate::metrics;
@@ -60,9 +61,14 @@ impl Gate {
         self.lock().judge(call, answer)
     }
 
-    /// Asks for a retry. `Err`: when to ask again, in milliseconds.
-    pub fn withdraw_retry(&self) -> Result<(), Option<u64>> {
-        self.decide(GateState::withdraw_retry)
+    /// Asks for retries, before their sagas are claimed.
+    pub fn withdraw_retries(&self, calls: u32) -> RetryGrant {
+        self.decide(|state, now_ms| state.withdraw_retries(calls, now_ms))
+    }
+
+    /// Takes back the grant of a retry that the breaker refused.
+    pub fn give_back_retry(&self) {
+        self.lock().give_back_retry();
     }
 
     /// Pays into the retry budget.

@@ -4,7 +4,7 @@
 mod entry_traces;
 pub mod exchange;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use http::header::CONTENT_TYPE;
 use http::{Method, Request, Uri, request};
 use http_body_util::Full;
 use relay_core::answer::{self, Answer, NoAnswer, Reservation};
+use relay_core::batch_offer::BatchOffer;
 use saga::stored::Line;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -34,7 +35,8 @@ pub struct Inventory {
     http: Exchange,
     base: String,
     call_timeout: Duration,
-    batch_offered: AtomicBool,
+    started: Instant,
+    batch_offer: Mutex<BatchOffer>,
     entry_traces: EntryTraces,
 }
 
@@ -102,9 +104,14 @@ impl Inventory {
             return Err(InventoryUrlError { url: base });
         }
         let http = Exchange::with_connector(connector);
-        let batch_offered = AtomicBool::new(config.batch_calls == BatchCalls::Auto);
-        let entry_traces = EntryTraces::default();
-        Ok(Self { http, base, call_timeout: config.call_timeout(), batch_offered, entry_traces })
+        Ok(Self {
+            http,
+            base,
+            call_timeout: config.call_timeout(),
+            started: Instant::now(),
+            batch_offer: Mutex::new(BatchOffer::new(config.batch_calls == BatchCalls::Auto)),
+            entry_traces: EntryTraces::default(),
+        })
     }
 
     /// The longest one call may take.
@@ -112,9 +119,9 @@ impl Inventory {
         self.call_timeout
     }
 
-    /// Whether calls may travel together.
+    /// Whether calls may travel together now.
     pub fn takes_batches(&self) -> bool {
-        self.batch_offered.load(Ordering::Relaxed)
+        self.batch_offer().is_open(self.now_ms())
     }
 
     /// Reserves, by a single call.
@@ -200,7 +207,11 @@ impl Inventory {
         if !response.status().is_success() {
             let Answered { status, retry_after_ms, body } = rest(response, until).await;
             if answer::is_unknown_call(status, &body) {
-                self.batch_offered.store(false, Ordering::Relaxed);
+                self.batch_offer().refuse(self.now_ms());
+                tracing::warn!(
+                    status,
+                    "inventory does not know the batch call: calls go alone for a minute"
+                );
                 return Err(None);
             }
             return Err(Some(answer::whole_batch(status, retry_after_ms, &body)));
@@ -232,6 +243,14 @@ impl Inventory {
             }
         }
         Ok(())
+    }
+
+    fn batch_offer(&self) -> MutexGuard<'_, BatchOffer> {
+        self.batch_offer.lock().expect("nothing that holds it panics")
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn request(&self, method: Method, path: &str) -> request::Builder {

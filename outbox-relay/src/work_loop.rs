@@ -205,7 +205,8 @@ impl Work {
         is_awaited: bool,
     ) -> Result<(), DbError> {
         let request = ClaimRequest { relay: self.membership.id(), source, limit, mode };
-        let claimed = claim(&self.connections, &self.relay.in_flight, request).await?;
+        let claimed =
+            claim(&self.connections, &self.relay.in_flight, &self.relay.gate, request).await?;
         tell_stored(&self.relay.hints, &claimed.stored);
         let found = claimed.found();
         let schedule = &mut self.schedule;

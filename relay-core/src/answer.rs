@@ -19,8 +19,12 @@ pub enum Answer {
     Rejected(Rejection),
     /// The reservation had been released.
     Tombstoned,
-    /// Another relay holds the saga now.
-    Stale,
+    /// Inventory has seen a newer claim of the saga: another relay holds it now, or the orders database has forgotten
+    /// that claim (a restore, a failover that lost its tail).
+    Stale {
+        /// The newest epoch that inventory has seen, where it says so and it can be one.
+        newest_epoch: Option<i64>,
+    },
     /// Nobody who keeps the contract answers like this.
     ContractBroken {
         /// The status.
@@ -62,6 +66,11 @@ struct ProblemBody {
 }
 
 #[derive(Deserialize)]
+struct StaleBody {
+    newest_epoch: i64,
+}
+
+#[derive(Deserialize)]
 struct ReservationBody {
     reservation_id: Uuid,
     state: String,
@@ -97,7 +106,7 @@ impl Answer {
             Self::Done
             | Self::Rejected(_)
             | Self::Tombstoned
-            | Self::Stale
+            | Self::Stale { .. }
             | Self::ContractBroken { .. } => Reply::Answered,
             Self::Failed | Self::ItemBusy { .. } => Reply::Error,
             Self::NotExecuted { .. } | Self::Unknown => Reply::Missing,
@@ -108,7 +117,7 @@ impl Answer {
     pub fn is_executed(&self) -> bool {
         match self {
             Self::Done | Self::Rejected(_) | Self::Tombstoned => true,
-            Self::Stale
+            Self::Stale { .. }
             | Self::ContractBroken { .. }
             | Self::NotExecuted { .. }
             | Self::ItemBusy { .. }
@@ -123,7 +132,7 @@ impl Answer {
             Self::Done => "done",
             Self::Rejected(_) => "rejected",
             Self::Tombstoned => "tombstoned",
-            Self::Stale => "stale_epoch",
+            Self::Stale { .. } => "stale_epoch",
             Self::ContractBroken { .. } => "contract_error",
             Self::NotExecuted { .. } | Self::ItemBusy { .. } => "not_executed",
             Self::Failed | Self::Unknown => "unknown",
@@ -143,7 +152,7 @@ pub fn reserve(id: Uuid, status: u16, retry_after_ms: Option<u64>, body: &[u8]) 
         (409, Some("insufficient-stock")) => Answer::Rejected(Rejection::InsufficientStock),
         (404, Some("unknown-item")) => Answer::Rejected(Rejection::UnknownItem),
         (410, Some("reservation-tombstoned")) => Answer::Tombstoned,
-        (412, Some("stale-epoch")) => Answer::Stale,
+        (412, Some("stale-epoch")) => Answer::Stale { newest_epoch: newest_epoch(body) },
         _ => otherwise(status, retry_after_ms, code),
     }
 }
@@ -160,7 +169,7 @@ pub fn release(id: Uuid, status: u16, retry_after_ms: Option<u64>, body: &[u8]) 
             }
             _ => Answer::Unknown,
         },
-        (412, Some("stale-epoch")) => Answer::Stale,
+        (412, Some("stale-epoch")) => Answer::Stale { newest_epoch: newest_epoch(body) },
         _ => otherwise(status, retry_after_ms, code),
     }
 }
@@ -214,6 +223,15 @@ fn otherwise(status: u16, retry_after_ms: Option<u64>, code: Option<String>) -> 
         (400..=499, _) => Answer::ContractBroken { status, code },
         _ => Answer::Unknown,
     }
+}
+
+/// No epoch of ours is larger: a relay would have to claim a saga a million times a second for centuries. What says
+/// more would leave no room to count on.
+const EPOCH_MAX: i64 = 1 << 53;
+
+fn newest_epoch(body: &[u8]) -> Option<i64> {
+    let stale: StaleBody = serde_json::from_slice(body).ok()?;
+    (0..=EPOCH_MAX).contains(&stale.newest_epoch).then_some(stale.newest_epoch)
 }
 
 fn is_held(state: &str) -> bool {

@@ -116,8 +116,14 @@ pub fn on_claim(relay: i64, claimed: ClaimedSaga) -> ClaimDecision {
     ClaimDecision::Update { update, call }
 }
 
-/// Decides on what became of a call.
-pub fn on_event(relay: i64, call: &Call, mut event: Event) -> Result<EventDecision, NothingToDo> {
+/// Decides on what became of a call. Where inventory has told of a `newest_epoch` above the saga's, the saga goes on
+/// above that one: only who still holds it can store this.
+pub fn on_event(
+    relay: i64,
+    call: &Call,
+    mut event: Event,
+    newest_epoch: Option<i64>,
+) -> Result<EventDecision, NothingToDo> {
     if call.resent
         && let Event::CallNotExecuted { jitter, .. } = event
     {
@@ -130,26 +136,27 @@ pub fn on_event(relay: i64, call: &Call, mut event: Event) -> Result<EventDecisi
         Err(invalid) => return Err(NothingToDo::Invalid(invalid)),
     };
     let update = call.loaded.update(saga, event, &effects, 0);
-    let mut update = SagaUpdate { worker: Some(relay), ..update };
+    let epoch = update.epoch.max(newest_epoch.unwrap_or(0));
+    let mut update = SagaUpdate { worker: Some(relay), epoch, ..update };
     let next = call_of(&effects).map(|effect| {
         // It goes on holding the saga.
         update.outbox = OutboxChange::Keep;
-        let loaded = LoadedSaga { saga, version: call.loaded.version + 1, ..call.loaded.clone() };
+        let version = call.loaded.version + 1;
+        let loaded = LoadedSaga { saga, version, epoch, ..call.loaded.clone() };
         Call { loaded, effect, resent: false, ..call.clone() }
     });
     Ok(EventDecision { update, next })
 }
 
-/// The event an answer stands for; `None`: fenced, stop silently.
-pub fn event_of(effect: &Effect, answer: &Answer, jitter: u32) -> Option<Event> {
+/// The event an answer stands for.
+pub fn event_of(effect: &Effect, answer: &Answer, jitter: u32) -> Event {
     let releasing = matches!(effect, Effect::ReleaseStock { .. });
-    Some(match *answer {
+    match *answer {
         Answer::Done | Answer::Tombstoned if releasing => Event::StepReleased,
         Answer::Done => Event::StepDone,
         Answer::Tombstoned => Event::StepTombstoned,
         Answer::Rejected(_) if releasing => Event::ContractBroken,
         Answer::Rejected(reason) => Event::StepRejected { reason },
-        Answer::Stale => return None,
         Answer::ContractBroken { .. } => Event::ContractBroken,
         Answer::NotExecuted { retry_after_ms, throttled } => Event::CallNotExecuted {
             reason: if throttled { QueueReason::Throttled } else { QueueReason::Backoff },
@@ -159,8 +166,25 @@ pub fn event_of(effect: &Effect, answer: &Answer, jitter: u32) -> Option<Event> 
         Answer::ItemBusy { retry_after_ms } => {
             Event::CallNotExecuted { reason: QueueReason::Throttled, retry_after_ms, jitter }
         }
-        Answer::Failed | Answer::Unknown => Event::CallUnknown { jitter },
-    })
+        // Whoever claimed the saga last stores nothing more under an older version, and is fenced. Who still holds it
+        // has a database that forgot that claim: what came of it is unknown, and it goes on above its epoch.
+        Answer::Stale { .. } | Answer::Failed | Answer::Unknown => Event::CallUnknown { jitter },
+    }
+}
+
+/// The newest epoch that an answer tells of.
+pub fn newest_epoch(answer: &Answer) -> Option<i64> {
+    match *answer {
+        Answer::Stale { newest_epoch } => newest_epoch,
+        Answer::Done
+        | Answer::Rejected(_)
+        | Answer::Tombstoned
+        | Answer::ContractBroken { .. }
+        | Answer::NotExecuted { .. }
+        | Answer::ItemBusy { .. }
+        | Answer::Failed
+        | Answer::Unknown => None,
+    }
 }
 
 /// What the breaker counts of the answer to one call. A release names no item: its answer neither clears

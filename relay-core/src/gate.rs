@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use crate::answer::Answer;
 use crate::breaker::{
-    Breaker, BreakerConfig, BreakerState, Change, Mark, Outcome, Permit, Refusal, Statistics,
-    Suspects,
+    Breaker, BreakerConfig, BreakerState, Change, Mark, Outcome, Permit, Refusal, Reply,
+    Statistics, Suspects,
 };
-use crate::decide::{Call, evidence};
+use crate::decide::{Call, evidence, is_retry};
 use crate::drain::{Drain, DrainConfig, Estimate};
-use crate::retry_budget::{RetryBudget, RetryBudgetConfig, RetryTotals};
+use crate::retry_budget::{RetryBudget, RetryBudgetConfig, RetryGrant, RetryTotals};
 
 /// Changes of the breaker's state that are kept for people.
 const CHANGES_MAX: usize = 20;
@@ -116,8 +116,11 @@ impl GateState {
         }
     }
 
-    /// What the breaker counts of the answer to one call.
+    /// What the breaker counts of the answer to one call. A retry that was answered pays for the next.
     pub fn judge(&mut self, call: &Call, answer: &Answer) -> Outcome {
+        if is_retry(call) && answer.reply() == Reply::Answered {
+            self.budget.refund();
+        }
         evidence(call, answer, &mut self.suspects)
     }
 
@@ -136,13 +139,14 @@ impl GateState {
         self.breaker.abandon(permit);
     }
 
-    /// Asks for a retry. `Err`: when to ask again, in milliseconds.
-    pub fn withdraw_retry(&mut self, now_ms: u64) -> Result<(), Option<u64>> {
-        if self.budget.withdraw(now_ms, 1) == 1 {
-            Ok(())
-        } else {
-            Err(self.budget.next_in_ms(now_ms))
-        }
+    /// Asks for retries, before their sagas are claimed.
+    pub fn withdraw_retries(&mut self, calls: u32, now_ms: u64) -> RetryGrant {
+        self.budget.ask(now_ms, calls)
+    }
+
+    /// Takes back the grant of a retry that the breaker refused.
+    pub fn give_back_retry(&mut self) {
+        self.budget.give_back();
     }
 
     /// Pays into the retry budget.

@@ -86,7 +86,8 @@ pub enum QueueReason {
     BreakerOpen,
     /// A call's outcome is unknown, or the service could not be reached: retried after a delay.
     Backoff,
-    /// The service asked for patience (429, 503 with Retry-After) or the retry budget is spent.
+    /// The service asked for patience (429, 503 with Retry-After). In journals of earlier versions also: the retry budget
+    /// was spent.
     Throttled,
 }
 

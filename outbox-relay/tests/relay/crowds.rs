@@ -54,6 +54,38 @@ async fn a_long_queue_drains_without_a_second_opening_and_starves_no_new_order()
     world.assert_clean().await;
 }
 
+/// As it is found when a fault that lost answers is over. Whoever the retry budget refuses waits for a turn, unclaimed.
+#[tokio::test]
+async fn a_crowd_in_doubt_is_worked_off_within_a_minute_and_its_journals_stay_short() {
+    let crowd = std::env::var("VALERIX_CROWD_ORDERS").ok().and_then(|text| text.parse().ok());
+    let crowd: usize = crowd.unwrap_or(500);
+    let world = world().await;
+    for begun in (0..crowd).step_by(1_000) {
+        world.orders((crowd - begun).min(1_000), 3_600_000).await;
+    }
+    world
+        .execute(
+            "update sagas set state = 'queued', reason = 'backoff', in_doubt = true, attempt = 1,
+                listed_state = 'queued'",
+        )
+        .await;
+    world.execute("update outbox set run_at = now()").await;
+    let begun = Instant::now();
+    let relay = world.relay(&[]);
+    let gate = relay.gate();
+    while world.count(CONFIRMED).await < crowd as i64 {
+        assert!(begun.elapsed() < Duration::from_mins(1), "they are not worked off");
+        tokio::time::sleep(POLL).await;
+    }
+    let retries = gate.snapshot().retries;
+    eprintln!("{crowd} in doubt worked off in {:?}: {retries:?}", begun.elapsed());
+    assert_eq!((retries.granted, retries.answered), (crowd as u64, crowd as u64));
+    assert!(retries.refused > 0, "the budget was never asked for more than it had");
+    let steps = world.count("select count(*) from saga_steps").await;
+    assert_eq!(steps, 3 * crowd as i64, "created, claimed, done: a refusal writes nothing");
+    world.assert_clean().await;
+}
+
 #[tokio::test]
 async fn one_bad_item_keeps_no_other_order_waiting_for_more_than_one_probe() {
     let world = world().await;

@@ -212,6 +212,25 @@ async fn a_zombies_late_answer_changes_nothing() {
     world.assert_clean().await;
 }
 
+/// The orders database was restored, or lost its tail in a failover: inventory knows claims that it has forgotten.
+#[tokio::test]
+async fn a_saga_whose_epoch_fell_behind_goes_on_above_what_inventory_knows() {
+    for ways in [&SINGLE[..], &[]] {
+        let world = world().await;
+        world.stub.script(&[Act::Stale(20), Act::Stale(20)]);
+        let orders = world.orders(2, 60_000).await;
+        let _relay = world.relay(ways);
+        for order in orders {
+            let saga = world.until_state(order, "confirmed").await;
+            assert_eq!((saga.epoch, saga.attempt), (21, 2), "{ways:?}");
+            let journal = world.journal(order).await;
+            assert_eq!(journal, ["created", "claimed", "call_unknown", "claimed", "step_done"]);
+        }
+        assert_eq!(world.stub.seen().len(), 4, "no call is wasted");
+        world.assert_clean().await;
+    }
+}
+
 #[tokio::test]
 async fn a_saga_that_keeps_crashing_its_relay_is_parked() {
     let world = world().await;

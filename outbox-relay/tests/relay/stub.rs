@@ -25,6 +25,8 @@ pub(crate) enum Act {
     DoThenHang,
     /// Answer with one of our problems.
     Problem(u16, &'static str),
+    /// Say that a claim of this epoch has spoken before.
+    Stale(i64),
     /// Answer with somebody else's page.
     Page(u16),
     /// Refuse for now.
@@ -202,7 +204,7 @@ async fn answer(
     let mut response = match act {
         Act::DoThenCut => (status, Body::from_stream(cut())).into_response(),
         Act::Page(_) => (status, "<html>not ours</html>").into_response(),
-        Act::Do | Act::DoThenHang | Act::Problem(..) | Act::Later => {
+        Act::Do | Act::DoThenHang | Act::Problem(..) | Act::Stale(_) | Act::Later => {
             (status, Json(body)).into_response()
         }
     };
@@ -237,7 +239,7 @@ async fn reserve_batch(State(stub): State<Stub>, Json(batch): Json<Value>) -> Re
         match act {
             Act::DoThenHang | Act::DoThenCut => is_cut = true,
             Act::Page(_) => lines.push_str("<html>not ours</html>\n"),
-            Act::Do | Act::Problem(..) | Act::Later => {
+            Act::Do | Act::Problem(..) | Act::Stale(_) | Act::Later => {
                 let (status, body) = told(act, "reserve", reservation_id);
                 let line = json!({"reservation_id": reservation_id, "status": status,
                     "retry_after_s": (act == Act::Later).then_some(1), "body": body});
@@ -262,6 +264,13 @@ fn told(act: Act, verb: &str, reservation_id: Uuid) -> (u16, Value) {
         Act::Problem(status, code) => {
             let kind = format!("https://valerix.dev/problems/{code}");
             (status, json!({"type": kind, "title": code, "status": status}))
+        }
+        Act::Stale(newest_epoch) => {
+            let kind = "https://valerix.dev/problems/stale-epoch";
+            (
+                412,
+                json!({"type": kind, "title": "stale", "status": 412, "newest_epoch": newest_epoch}),
+            )
         }
         Act::Page(status) => (status, Value::Null),
         Act::Later => (503, json!({"title": "later"})),

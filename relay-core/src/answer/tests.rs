@@ -23,7 +23,11 @@ fn every_answer_has_its_class() {
     );
     check(404, None, &problem("unknown-item"), &Answer::Rejected(Rejection::UnknownItem));
     check(410, None, &problem("reservation-tombstoned"), &Answer::Tombstoned);
-    check(412, None, &problem("stale-epoch"), &Answer::Stale);
+    check(412, None, &problem("stale-epoch"), &Answer::Stale { newest_epoch: None });
+    for (told, newest_epoch) in [("7", Some(7)), ("-1", None), ("9007199254740993", None)] {
+        let body = problem("stale-epoch").replacen('{', &format!(r#"{{"newest_epoch":{told},"#), 1);
+        check(412, None, &body, &Answer::Stale { newest_epoch });
+    }
     let throttled = Answer::NotExecuted { retry_after_ms: Some(2_000), throttled: true };
     check(429, Some(2_000), "", &throttled);
     check(503, Some(2_000), "", &throttled);

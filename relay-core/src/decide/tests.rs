@@ -24,7 +24,7 @@ fn claimed() -> Call {
 fn refused(call: &Call) -> State {
     let reason = QueueReason::Backoff;
     let event = Event::CallNotExecuted { reason, retry_after_ms: None, jitter: 0 };
-    on_event(7, call, event).expect("it waits").update.saga.state
+    on_event(7, call, event, None).expect("it waits").update.saga.state
 }
 
 #[test]
@@ -48,6 +48,21 @@ fn what_follows_a_call_is_a_call_of_its_own() {
     assert_eq!(claim.loaded.epoch, 1);
     assert_eq!(claim.loaded.version, 2);
     assert!(!claim.resent && !is_retry(&claim));
+}
+
+/// As after a restore: inventory knows claims that the orders database has forgotten.
+#[test]
+fn a_saga_goes_on_above_the_newest_epoch_that_inventory_knows() {
+    let call = claimed();
+    let answer = Answer::Stale { newest_epoch: Some(20) };
+    let event = event_of(&call.effect, &answer, 0);
+    let decided = on_event(7, &call, event, newest_epoch(&answer)).expect("it waits");
+    assert_eq!((decided.update.expected_epoch, decided.update.epoch), (1, 20));
+    let in_doubt = State::Queued { reason: QueueReason::Backoff, doubt: Doubt::InDoubt };
+    assert_eq!(decided.update.saga.state, in_doubt);
+    assert_eq!(decided.update.saga.crashes, 0, "no crash, so it is never taken for poison");
+    let older = on_event(7, &call, event, Some(0)).expect("it waits");
+    assert_eq!(older.update.epoch, 1, "an epoch never falls");
 }
 
 /// A release of the bad item that is answered says nothing about a reserve of it.

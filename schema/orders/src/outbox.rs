@@ -357,6 +357,25 @@ pub async fn wake_from_the_future(connection: &mut PgConnection) -> sqlx::Result
     Ok(woken.rows_affected())
 }
 
+/// Has messages that the same transaction has locked wait so many milliseconds; their sagas stay as they are.
+pub async fn postpone(connection: &mut PgConnection, later_ms: &[(Uuid, u64)]) -> sqlx::Result<()> {
+    let (order_ids, later_ms): (Vec<Uuid>, Vec<i64>) = later_ms
+        .iter()
+        .map(|&(order_id, ms)| (order_id, i64::try_from(ms).unwrap_or(i64::MAX)))
+        .unzip();
+    sqlx::query!(
+        "update outbox
+         set run_at = now() + later.ms * interval '1 millisecond'
+         from unnest($1::uuid[], $2::bigint[]) as later (order_id, ms)
+         where outbox.order_id = later.order_id and owner is null",
+        &order_ids,
+        &later_ms,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Removes messages that have no work left.
 pub async fn remove(connection: &mut PgConnection, order_ids: &[Uuid]) -> sqlx::Result<()> {
     sqlx::query!("delete from outbox where order_id = any($1)", order_ids)

@@ -19,7 +19,7 @@ pub struct HalfOpen {
 /// How many calls of inventory a run may have made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Amplification {
-    /// Retries per hundred first tries.
+    /// Retries per hundred first tries, not counting those that were answered.
     pub percent: u64,
     /// Retries that are allowed in any case: the budget's floor over the whole run, and what was saved up.
     pub floor: u64,
@@ -33,8 +33,8 @@ pub(super) fn check(evidence: &Evidence<'_>, counts: &Counts, findings: &mut Fin
         }
     }
     if let Some(Amplification { percent, floor }) = evidence.amplification {
-        let Counts { calls, first_tries, .. } = *counts;
-        let allowed = first_tries + first_tries * percent / 100 + floor;
+        let Counts { calls, first_tries, answered_retries, .. } = *counts;
+        let allowed = first_tries + answered_retries + first_tries * percent / 100 + floor;
         if calls > allowed {
             let detail = format!("{calls} calls for {first_tries} first tries, {allowed} allowed");
             findings.add("retry-storm", None, detail);

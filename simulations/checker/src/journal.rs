@@ -48,6 +48,7 @@ fn end(
     let replayed = replay.finish(&stored, findings);
     counts.calls += replayed.calls;
     counts.first_tries += replayed.first_tries;
+    counts.answered_retries += replayed.answered_retries;
     if let Some(settling) = settling {
         check_settled(order_id, &stored, &replayed, settling, now, findings);
     }

@@ -29,6 +29,8 @@ pub(super) struct Replayed {
     pub(super) calls: u64,
     /// Of these, the first of their reservation and direction.
     pub(super) first_tries: u64,
+    /// Of the others, those that were answered.
+    pub(super) answered_retries: u64,
     /// When the first step was written.
     pub(super) created_at: DateTime<Utc>,
     /// When the last one was.
@@ -134,16 +136,21 @@ impl Replay {
         if let Some(call) = open
             && !matches!(event, Event::CallNotExecuted { .. })
         {
-            self.count(call);
+            self.count(
+                call,
+                phase == Phase::Outcome && !matches!(event, Event::CallUnknown { .. }),
+            );
         }
     }
 
-    fn count(&mut self, call: OpenCall) {
+    fn count(&mut self, call: OpenCall, is_answered: bool) {
         self.replayed.calls += 1;
         let what = (call.reservation_id, call.direction);
         if self.tried != Some(what) {
             self.tried = Some(what);
             self.replayed.first_tries += 1;
+        } else if is_answered {
+            self.replayed.answered_retries += 1;
         }
     }
 
@@ -174,7 +181,7 @@ impl Replay {
 
     pub(super) fn finish(mut self, stored: &StoredSaga, findings: &mut Findings) -> Replayed {
         if let Some(call) = self.open.take() {
-            self.count(call);
+            self.count(call, false);
         }
         let contradicts =
             |what: &str, replayed: &dyn std::fmt::Debug, kept: &dyn std::fmt::Debug| {

@@ -33,6 +33,8 @@ pub struct Counts {
     pub steps: u64,
     /// Reservations held against their sagas.
     pub reservations: u64,
+    /// Differences between the databases that somebody has accepted.
+    pub accepted: u64,
     /// Ledger entries of clients held against the orders.
     pub answers: u64,
     /// Sagas by the state they are in.
@@ -46,6 +48,8 @@ pub struct Counts {
     pub calls: u64,
     /// Of these, the first of their reservation and direction.
     pub first_tries: u64,
+    /// Of the other calls, those that were answered.
+    pub answered_retries: u64,
 }
 
 /// What is said of one invariant.
@@ -111,6 +115,9 @@ impl fmt::Display for Report {
             counts.answers,
             self.elapsed_ms as f64 / 1_000.0
         )?;
+        if counts.accepted > 0 {
+            writeln!(f, "  left out, because it was accepted: {}", counts.accepted)?;
+        }
         for Verdict { invariant, title, ok, checked, faults } in &self.invariants {
             let verdict = match (ok, checked) {
                 (false, _) => format!("BROKEN, {faults} times"),

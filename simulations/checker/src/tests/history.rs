@@ -98,7 +98,8 @@ impl World {
 
         let order = self.place("cancelled", "ps5", Outcome::Cancelled).await;
         let cancel = Event::CancelRequested { by: CancelledBy::Customer };
-        self.drive(order, &[FREE, Event::CallUnknown { jitter: 3 }, cancel, FREE]).await;
+        let lost = Event::CallUnknown { jitter: 3 };
+        self.drive(order, &[FREE, lost, FREE, lost, cancel, FREE]).await;
         self.release(order).await;
         self.drive(order, &[Event::StepReleased]).await;
 

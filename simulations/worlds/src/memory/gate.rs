@@ -7,7 +7,7 @@ use relay_core::breaker::{BreakerConfig, BreakerState, Outcome, Permit, Refusal}
 use relay_core::decide::Call;
 use relay_core::drain::DrainConfig;
 use relay_core::gate::{GateConfig, GateState};
-use relay_core::retry_budget::RetryBudgetConfig;
+use relay_core::retry_budget::{RetryBudgetConfig, RetryGrant, RetryTotals};
 
 #[derive(Debug)]
 pub(super) struct Gate {
@@ -74,15 +74,19 @@ impl Gate {
         }
     }
 
-    pub(super) fn withdraw_retry(&mut self, now_ms: u64) -> Result<(), Option<u64>> {
-        if let Err(refused) = self.state.withdraw_retry(now_ms)
-            && self.known_bad != Some(KnownBad::RetriesWithoutBudget)
-        {
-            return Err(refused);
-        }
-        self.retries += 1;
+    pub(super) fn withdraw_retries(&mut self, calls: u32, now_ms: u64) -> RetryGrant {
+        let grant = match self.known_bad {
+            Some(KnownBad::RetriesWithoutBudget) => RetryGrant { granted: calls, later_ms: vec![] },
+            _ => self.state.withdraw_retries(calls, now_ms),
+        };
+        self.retries += u64::from(grant.granted);
         self.check_retries(now_ms);
-        Ok(())
+        grant
+    }
+
+    pub(super) fn give_back_retry(&mut self) {
+        self.state.give_back_retry();
+        self.retries -= 1;
     }
 
     /// Whether a drain that is over holds up everything that comes to wait: a planted flaw.
@@ -117,14 +121,14 @@ impl Gate {
         }
     }
 
-    /// I10: total calls <= first tries x 1.2 + floor.
+    /// I10: retries that failed <= first tries x 0.2 + floor.
     fn check_retries(&mut self, now_ms: u64) {
         let config = budget();
-        let first_tries = self.state.retry_totals().first_tries;
+        let RetryTotals { first_tries, answered, .. } = self.state.retry_totals();
         let passed_ms = now_ms - self.opened_at_ms;
         let floor = u64::from(config.floor_per_second) * (passed_ms + 1_000) / 1_000;
         let bound = first_tries * u64::from(config.percent) / 100 + floor + 1;
-        if self.retries > bound {
+        if self.retries > bound + answered {
             self.broken = Some(Invariant::RetriesBounded);
         }
     }

@@ -24,7 +24,11 @@ pub(super) enum Event {
     /// A relay starts, or starts again.
     Start(u16),
     /// A relay does something. What was meant for an earlier life of it never happens.
-    Relay { relay: u16, life: u32, step: Step },
+    Relay {
+        relay: u16,
+        life: u32,
+        step: Step,
+    },
 }
 
 /// What a relay does next. Between any two of these it may die or hang.

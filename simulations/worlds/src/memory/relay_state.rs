@@ -3,6 +3,7 @@
 use super::gate::Gate;
 use super::store::STALE_MS;
 use super::wire::RequestId;
+use relay_core::batch_offer::BatchOffer;
 use relay_core::beat_report::BeatReport;
 use relay_core::breaker::Permit;
 use relay_core::decide::Call;
@@ -35,7 +36,7 @@ pub(super) struct Memory {
     pub(super) outcomes: VecDeque<Outcome>,
     pub(super) flushes: [Flush; 2],
     pub(super) looks: Looks,
-    pub(super) takes_batches: bool,
+    pub(super) batch_offer: BatchOffer,
 }
 
 /// Its loop's own state.
@@ -111,7 +112,7 @@ impl Memory {
             names: 0,
             outcomes: VecDeque::new(),
             flushes: [Flush::default(), Flush::default()],
-            takes_batches: false,
+            batch_offer: BatchOffer::new(false),
             looks,
         }
     }

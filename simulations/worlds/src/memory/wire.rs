@@ -80,7 +80,10 @@ impl Raw {
             }
             Answer::Rejected(Rejection::UnknownItem { .. }) => Raw::problem(404, "unknown-item"),
             Answer::Tombstoned => Raw::problem(410, "reservation-tombstoned"),
-            Answer::StaleEpoch { .. } => Raw::problem(412, "stale-epoch"),
+            Answer::StaleEpoch { newest } => {
+                let kind = "https://valerix.dev/problems/stale-epoch";
+                Raw::new(412, format!(r#"{{"type":"{kind}","newest_epoch":{newest}}}"#))
+            }
             Answer::Mismatch => Raw::problem(422, "reservation-mismatch"),
             Answer::AlreadyCommitted => Raw::problem(409, "reservation-committed"),
             Answer::Unknown => Raw::problem(404, "not-found"),

@@ -39,7 +39,7 @@ pub(super) fn record(config: &Config, world: &mut World, call: Call, outcome: Ou
     if call.kind == Kind::Reserve && outcome == Outcome::Done && config.is_new(call.relay) {
         return rest(row, State::Settling);
     }
-    let Some(event) = event_of(config, call.kind, outcome) else { return };
+    let event = event_of(config, call.kind, outcome);
     remember(row, call.kind);
     let before = row.state;
     write(world, call.order, &event);
@@ -228,26 +228,25 @@ fn remember(row: &mut Order, kind: Kind) {
     }
 }
 
-/// The event that an outcome is; `None`: fenced by inventory, stop silently.
-fn event_of(config: &Config, kind: Kind, outcome: Outcome) -> Option<Event> {
-    let flawed = mistake(config, kind, outcome);
-    if flawed.is_some() {
+/// The event that an outcome is.
+fn event_of(config: &Config, kind: Kind, outcome: Outcome) -> Event {
+    if let Some(flawed) = mistake(config, kind, outcome) {
         return flawed;
     }
-    Some(match (outcome, kind) {
-        (Outcome::Stale, _) => return None,
+    match (outcome, kind) {
         (Outcome::Done, Kind::Reserve) => Event::StepDone,
         (Outcome::Rejected, Kind::Reserve) => {
             Event::StepRejected { reason: Rejection::InsufficientStock }
         }
         (Outcome::Tombstoned, Kind::Reserve) => Event::StepTombstoned,
         (Outcome::Rejected | Outcome::ContractBroken, _) => Event::ContractBroken,
-        (Outcome::Unknown, _) => Event::CallUnknown { jitter: 0 },
+        // The newer claim that inventory knows of fences this in the orders database too.
+        (Outcome::Unknown | Outcome::Stale, _) => Event::CallUnknown { jitter: 0 },
         (Outcome::NotExecuted, _) | (Outcome::Done, Kind::Look) => {
             not_executed(QueueReason::Backoff)
         }
         (Outcome::Done | Outcome::Tombstoned | Outcome::NotFound, _) => Event::StepReleased,
-    })
+    }
 }
 
 /// What a flaw takes an outcome for.

@@ -219,10 +219,13 @@ impl Life {
     ) -> Result<(), Unanswered> {
         let member = self.member.load(Ordering::Relaxed);
         let in_flight = self.in_flight.clone();
+        let gate = Arc::clone(&self.gate);
         let claimed = self.relay.database.transact(&self.relay.name, |store| {
             let locked = store.lock(member, |id| in_flight.contains(id), &source, limit as usize);
             let count = locked.len() as u32;
-            let (calls, ids) = store_claims(store, plan_claims(member, locked, mode));
+            let mut claims = plan_claims(member, locked, mode);
+            claims.within_budget(|retries| gate.withdraw_retries(retries));
+            let (calls, ids) = store_claims(store, claims);
             (calls, Found { locked: count, ids, at_ms: store.now_ms as u64 })
         });
         let (calls, found) = claimed.await?;
@@ -281,7 +284,8 @@ impl Life {
 
 /// `outbox_relay::claim` over the tables in memory: the calls to make, and the least and greatest id that changed.
 fn store_claims(store: &mut Store, claims: Claims) -> (Vec<Call>, Option<(Uuid, Uuid)>) {
-    let Claims { updates, mut calls, obsolete, deferred } = claims;
+    let Claims { updates, mut calls, obsolete, deferred, postponed } = claims;
+    store.postpone(&postponed);
     for order_id in &obsolete {
         store.outbox.remove(order_id);
     }

@@ -14,14 +14,15 @@ use crate::memory::trace::Happened;
 use crate::memory::wire::{Entry, Letter, Raw, Request, RequestId, Travels};
 use crate::memory::world::{World, order_of};
 use relay_core::answer::{self, Answer};
-use relay_core::decide::{Call, NothingToDo, event_of, is_retry, on_event};
+use relay_core::decide::{Call, NothingToDo, event_of, is_retry, newest_epoch, on_event};
 use saga::{Effect, Event, QueueReason};
 use schema_inventory::{Command, Line, Reserve};
 
 /// Begins with what one claim brought: reservations together, where that is offered.
 pub(crate) fn drive(world: &mut World, index: u16, group: u32) {
+    let now_ms = world.now_ms;
     let memory = memory(world, index);
-    let batches = memory.takes_batches;
+    let batches = memory.batch_offer.is_open(now_ms);
     let slots: Vec<(u32, bool, bool)> = memory
         .slots
         .iter()
@@ -94,8 +95,9 @@ fn receive_whole(world: &mut World, index: u16, letter: &Letter) {
 
 /// The service knows single calls only, or so it seems: everything in it goes again that way.
 fn call_alone(world: &mut World, index: u16, request: RequestId) {
+    let now_ms = world.now_ms;
     let memory = memory(world, index);
-    memory.takes_batches = false;
+    memory.batch_offer.refuse(now_ms);
     let mut again = Vec::new();
     for (&name, slot) in &mut memory.slots {
         if slot.stage == SlotStage::Waits(request) {
@@ -178,12 +180,7 @@ fn admit(world: &mut World, index: u16, name: u32) -> bool {
     let now_ms = world.now_ms;
     let memory = memory(world, index);
     let Some(slot) = memory.slots.get(&name) else { return false };
-    if is_retry(&slot.call)
-        && let Err(retry_in_ms) = memory.gate.withdraw_retry(now_ms)
-    {
-        put_off(world, index, name, QueueReason::Throttled, retry_in_ms);
-        return false;
-    }
+    let is_retry = is_retry(&slot.call);
     match memory.gate.acquire(now_ms) {
         Ok(permit) => {
             if let Some(slot) = memory.slots.get_mut(&name) {
@@ -192,21 +189,20 @@ fn admit(world: &mut World, index: u16, name: u32) -> bool {
             true
         }
         Err(refusal) => {
-            put_off(world, index, name, QueueReason::BreakerOpen, refusal.retry_in_ms);
+            if is_retry {
+                memory.gate.give_back_retry();
+            }
+            put_off(world, index, name, refusal.retry_in_ms);
             false
         }
     }
 }
 
-fn put_off(
-    world: &mut World,
-    index: u16,
-    slot: u32,
-    reason: QueueReason,
-    retry_after_ms: Option<u64>,
-) {
+fn put_off(world: &mut World, index: u16, slot: u32, retry_after_ms: Option<u64>) {
+    let reason = QueueReason::BreakerOpen;
     let jitter = world.dice.jitter(Source::Relay(index));
-    decide(world, index, slot, Event::CallNotExecuted { reason, retry_after_ms, jitter });
+    let event = Event::CallNotExecuted { reason, retry_after_ms, jitter };
+    decide(world, index, slot, event, None);
 }
 
 fn send(world: &mut World, index: u16, slots: &[u32], travels: Travels) {
@@ -299,20 +295,18 @@ fn finish(world: &mut World, index: u16, name: u32, answer: &Answer, how: Finish
     let effect = slot.call.effect;
     let jitter = world.dice.jitter(Source::Relay(index));
     let event = event_of(&effect, answer, jitter);
-    let event = event.map(|event| mistaken(world.known_bad, &effect, event, how.looked));
-    match event {
-        Some(event) => decide(world, index, name, event),
-        None => end_slot(world, index, name),
-    }
+    let event = mistaken(world.known_bad, &effect, event, how.looked);
+    decide(world, index, name, event, newest_epoch(answer));
 }
 
 /// Has the core decide, and puts its decision where it is stored from.
-fn decide(world: &mut World, index: u16, name: u32, event: Event) {
+fn decide(world: &mut World, index: u16, name: u32, event: Event, newest_epoch: Option<i64>) {
     let memory = memory(world, index);
     let Some(slot) = memory.slots.get_mut(&name) else { return };
     slot.stage = SlotStage::Ended;
     let member = memory.groups[&slot.group].member;
-    let (decision, order_id) = (on_event(member, &slot.call, event), slot.call.loaded.order_id);
+    let decision = on_event(member, &slot.call, event, newest_epoch);
+    let order_id = slot.call.loaded.order_id;
     match decision {
         Ok(decision) => put_outcome(world, index, name, decision),
         Err(nothing) => {

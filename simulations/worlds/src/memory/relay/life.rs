@@ -11,6 +11,7 @@ use crate::memory::relay_state::{Looks, Memory, SlotStage};
 use crate::memory::store::Store;
 use crate::memory::trace::Happened;
 use crate::memory::world::World;
+use relay_core::batch_offer::BatchOffer;
 use relay_core::claims::Source as From;
 use relay_core::decide::given_up;
 use saga::StateName;
@@ -32,13 +33,14 @@ pub(crate) fn start(world: &mut World, index: u16) {
         return;
     };
     let gate = world.new_gate(index);
-    let (now_ms, takes_batches) = (world.now_ms, world.setting.batches);
+    let (now_ms, batches) = (world.now_ms, world.setting.batches);
     let claim_max = world.setting.claim_max;
     let relay = &mut world.relays[usize::from(index)];
     relay.life += 1;
     relay.up = true;
-    relay.memory = Memory::new(member, gate, Looks::new(claim_max, now_ms));
-    relay.memory.takes_batches = takes_batches;
+    let looks = Looks::new(claim_max, now_ms);
+    relay.memory =
+        Memory { batch_offer: BatchOffer::new(batches), ..Memory::new(member, gate, looks) };
     world.trace.note(now_ms, Happened::Started(index, member));
     world.put_step(index, 0, Step::Beat);
     wakes::plan(world, index, 0);

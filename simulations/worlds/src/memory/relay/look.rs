@@ -178,6 +178,8 @@ fn claim(
     let epochs: Vec<i64> = locked.iter().map(|saga| saga.loaded.epoch).collect();
     let count = locked.len();
     let mut claims = plan_claims(member, locked.iter().cloned(), ClaimMode::Dispatch);
+    let (now_ms, gate) = (world.now_ms, &mut world.relays[usize::from(index)].memory.gate);
+    claims.within_budget(|retries| gate.withdraw_retries(retries, now_ms));
     let locked: Vec<(ClaimedSaga, Uuid)> = locked
         .into_iter()
         .map(|saga| {
@@ -191,6 +193,7 @@ fn claim(
         for order_id in &claims.obsolete {
             store.outbox.remove(order_id);
         }
+        store.postpone(&claims.postponed);
         let stored: BTreeSet<Uuid> = match known_bad {
             Some(KnownBad::CallBeforeIntent) => claims.updates.iter().map(|m| m.order_id).collect(),
             _ => store.store_updates(&claims.updates).iter().map(|one| one.order_id).collect(),

@@ -31,6 +31,16 @@ impl Store {
         found.into_iter().filter_map(|(_, id, message)| self.claimed(id, message)).collect()
     }
 
+    /// Has messages wait so many milliseconds; their sagas stay as they are.
+    pub(crate) fn postpone(&mut self, later_ms: &[(Uuid, u64)]) {
+        for (order_id, ms) in later_ms {
+            if let Some(message) = self.outbox.get_mut(order_id) {
+                let run_at_ms = self.now_ms.saturating_add(i64::try_from(*ms).unwrap_or(i64::MAX));
+                *message = Message { owner: None, run_at_ms: Some(run_at_ms) };
+            }
+        }
+    }
+
     /// Messages that wait for a time.
     pub(crate) fn waiting(&self) -> u64 {
         self.outbox.values().filter(|message| message.run_at_ms.is_some()).count() as u64
