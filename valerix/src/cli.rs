@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::builder::NonEmptyStringValueParser;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use uuid::Uuid;
 
 use crate::settings::Settings;
 
@@ -93,20 +94,27 @@ pub(crate) struct Check {
 pub(crate) struct Reconcile {
     #[command(flatten)]
     pub(crate) databases: DatabaseUrls,
-    /// Repair what needs no guess, with an audit row for each repair: recount reserved stock, and release
-    /// stock that is held for orders that ended without stock or do not exist.
+    /// Repair what needs no guess, with an audit row for each repair: recount reserved stock, release stock that is held for
+    /// orders that ended without stock, and reserve again for confirmed orders that inventory has lost.
     #[arg(long)]
     pub(crate) repair: bool,
-    /// Who repairs, for the audit log.
+    /// Repair nothing at all where more than this would have to be repaired.
+    #[arg(long, default_value_t = 100, requires = "repair")]
+    pub(crate) most: u64,
+    /// Also release stock that is held for orders that the orders database does not have. After a restore or a failover of
+    /// that database, these may be orders that customers were told of.
+    #[arg(long, requires = "repair")]
+    pub(crate) release_for_nobody: bool,
+    /// Accept what does not agree about this reservation; may be given several times. It is written into the audit log,
+    /// and told no more.
+    #[arg(long, value_name = "RESERVATION_ID", conflicts_with = "repair", requires = "reason")]
+    pub(crate) accept: Vec<Uuid>,
+    /// Who repairs or accepts, for the audit log.
     #[arg(long, default_value = "operator", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) actor: String,
     /// Why, for the audit log.
-    #[arg(
-        long,
-        default_value = "valerix reconcile --repair",
-        value_parser = NonEmptyStringValueParser::new()
-    )]
-    pub(crate) reason: String,
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) reason: Option<String>,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -21,6 +21,22 @@ pub struct ReconcileAction {
     pub detail: String,
 }
 
+/// Differences that somebody has accepted, with the reservation each is about: they are told no more.
+pub async fn find_accepted(connection: &mut PgConnection) -> sqlx::Result<Vec<(Uuid, String)>> {
+    let rows = sqlx::query!(
+        r#"
+        select distinct (after->>'reservation_id')::uuid as "reservation_id!",
+            after->>'accepted' as "drift!"
+        from staff_actions
+        where kind = 'reconcile' and after->>'accepted' is not null
+            and after->>'reservation_id' is not null
+        "#
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.reservation_id, row.drift)).collect())
+}
+
 /// Writes one repair into the audit log.
 pub async fn insert_reconcile_action(
     connection: &mut PgConnection,

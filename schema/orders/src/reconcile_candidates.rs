@@ -69,7 +69,7 @@ pub async fn find_placed_orders(
     .await
 }
 
-/// These orders, in no order of their own.
+/// These orders, in no order of their own, but for those of which somebody has accepted a difference.
 pub async fn find_orders_again(
     connection: &mut PgConnection,
     order_ids: &[Uuid],
@@ -83,6 +83,12 @@ pub async fn find_orders_again(
         from unnest($1::uuid[]) as wanted (id)
         join sagas as saga on saga.order_id = wanted.id
         join orders on orders.id = wanted.id
+        where not exists (
+            select
+            from staff_actions
+            where staff_actions.order_id = wanted.id
+                and kind = 'reconcile' and after->>'accepted' is not null
+        )
         "#,
         order_ids,
     )

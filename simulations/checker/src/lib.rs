@@ -32,7 +32,6 @@ pub use report::{Counts, Finding, Report, Verdict};
 pub(crate) use connections::{Connections, in_inventory, in_orders};
 use ledger::Ledger;
 use report::Findings;
-pub(crate) use reservation_match::Reservation;
 pub(crate) use reservations::{Misfit, SideBySide};
 
 /// The two databases.

@@ -9,7 +9,7 @@
 mod repair;
 mod report;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use indicatif::ProgressBar;
@@ -18,9 +18,7 @@ use schema_inventory::consistency::find_imbalances;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{
-    CheckError, Connections, Misfit, Phase, Reservation, SideBySide, Subject, in_inventory,
-};
+use crate::{CheckError, Connections, Misfit, Phase, SideBySide, Subject, in_inventory};
 use repair::Repairs;
 pub use report::Report;
 
@@ -34,7 +32,21 @@ const SHOW_EVERY: u64 = 10_000;
 pub enum Mode {
     Report,
     /// It is put right where that needs no guess.
-    Repair(Repairer),
+    Repair {
+        /// In whose name.
+        repairer: Repairer,
+        /// Nothing at all is put right where more than this would have to be.
+        most: u64,
+        /// A person has decided that stock is released which is held for orders that the orders database does not have.
+        releases_for_nobody: bool,
+    },
+    /// A person accepts what is found about these reservations: it is written down, and told no more.
+    Accept {
+        /// In whose name.
+        repairer: Repairer,
+        /// Which.
+        reservation_ids: BTreeSet<Uuid>,
+    },
 }
 
 /// Who repairs, for the audit log.
@@ -54,6 +66,20 @@ pub enum ReconcileError {
     /// A database could not be opened for repairs.
     #[error("the databases could not be opened for repairs")]
     Open(#[from] schema_pg::ConnectError),
+    /// Something must have happened that a person has to look at first.
+    #[error(
+        "{wanted} differences would be repaired, and --most is {most}: nothing was. So many at once are no accident: was a \
+         database restored, or did a failover lose its last commits? See docs/runbooks/reconcile-drift.md"
+    )]
+    TooMany {
+        /// Repairs that would be made.
+        wanted: u64,
+        /// How many may be.
+        most: u64,
+    },
+    /// There is nothing to accept. What was found about others is accepted all the same.
+    #[error("nothing was found that does not agree about reservation {0}")]
+    NothingToAccept(Uuid),
     /// A repair failed; what the report would have said is in the audit log.
     #[error("a repair failed")]
     Repair(#[source] sqlx::Error),
@@ -67,11 +93,13 @@ pub enum Kind {
     ReservedDiffersFromHeld,
     /// A failed or cancelled order holds stock. Repair: it is released.
     StockHeldByEndedOrder,
-    /// Stock is held for an order that does not exist. Repair: it is released.
+    /// Stock is held for an order that does not exist: after a restore of the orders database it may be one that a customer
+    /// was told of. A person decides.
     StockHeldForNobody,
     /// An order holds stock under a second id. Repair: released, where the order has ended without stock.
     StockHeldTwice,
-    /// A confirmed order holds nothing. A person decides.
+    /// A confirmed order holds nothing. Repair: reserved again under the same id, where inventory does not know the id and has
+    /// the stock.
     ConfirmedWithoutStock,
     /// A confirmed order holds other lines than it asked for. A person decides.
     LinesDiffer,
@@ -87,6 +115,8 @@ pub enum Outcome {
     Found,
     /// Put right.
     Repaired,
+    /// A person has accepted it as it is.
+    Accepted,
     /// A person has to decide.
     Left,
 }
@@ -114,31 +144,78 @@ pub async fn run(subject: &Subject, mode: &Mode) -> Result<Report, ReconcileErro
     let progress = ProgressBar::new_spinner();
     let mut repairs = match mode {
         Mode::Report => None,
-        Mode::Repair(repairer) => Some(Repairs::open(subject, repairer.clone()).await?),
+        Mode::Repair { repairer, most, releases_for_nobody } => {
+            let wanted = count_repairs(subject, *releases_for_nobody).await?;
+            if wanted > *most {
+                return Err(ReconcileError::TooMany { wanted, most: *most });
+            }
+            Some(Repairs::open(subject, repairer.clone()).await?)
+        }
+        Mode::Accept { repairer, .. } => Some(Repairs::open(subject, repairer.clone()).await?),
     };
     let mut connections = Connections::open(subject).await?;
     let mut report = Report::default();
     // First: a release is refused by the database where less is counted than it gives back.
-    items(&mut connections, repairs.as_mut(), &mut report).await?;
+    let recounts = if matches!(mode, Mode::Repair { .. }) { repairs.as_mut() } else { None };
+    items(&mut connections, recounts, &mut report).await?;
+    let mut accepted = BTreeSet::new();
     let mut pairs = SideBySide::open(&mut connections, Phase::Live).await?;
     while let Some(misfit) = pairs.next().await? {
         progress.set_message(format!("{} orders", pairs.sagas / SHOW_EVERY * SHOW_EVERY));
         progress.tick();
         for (kind, detail) in drifts(&misfit) {
-            let outcome = match &mut repairs {
-                None => Outcome::Found,
-                Some(repairs) if can_release(kind, &misfit) => {
-                    repairs.release(&misfit, kind, &detail).await?
+            let outcome = match (mode, &mut repairs) {
+                (Mode::Accept { reservation_ids, .. }, Some(repairs)) => {
+                    let id = misfit.reservation_id().filter(|id| reservation_ids.contains(id));
+                    match id {
+                        Some(id) => {
+                            accepted.insert(id);
+                            repairs.accept(&misfit, id, kind, &detail).await?
+                        }
+                        None => Outcome::Found,
+                    }
                 }
-                Some(_) => Outcome::Left,
+                (Mode::Repair { releases_for_nobody, .. }, Some(repairs)) => {
+                    match Repair::of(kind, &misfit, *releases_for_nobody) {
+                        Some(Repair::Release) => repairs.release(&misfit, kind, &detail).await?,
+                        Some(Repair::Reserve) => repairs.reserve(&misfit, kind, &detail).await?,
+                        None => Outcome::Left,
+                    }
+                }
+                (Mode::Report | Mode::Repair { .. } | Mode::Accept { .. }, _) => Outcome::Found,
             };
             report.add(drift(kind, &misfit, detail, outcome));
         }
     }
     (report.sagas, report.reservations) = (pairs.sagas, pairs.reservations);
+    report.accepted_before = pairs.accepted_met;
     report.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     progress.finish_and_clear();
+    if let Mode::Accept { reservation_ids, .. } = mode
+        && let Some(id) = reservation_ids.difference(&accepted).next()
+    {
+        return Err(ReconcileError::NothingToAccept(*id));
+    }
     Ok(report)
+}
+
+/// How much a repair would put right, seen without writing anything.
+async fn count_repairs(
+    subject: &Subject,
+    releases_for_nobody: bool,
+) -> Result<u64, ReconcileError> {
+    let mut connections = Connections::open(subject).await?;
+    let mut report = Report::default();
+    items(&mut connections, None, &mut report).await?;
+    let mut wanted: u64 = report.found.values().sum();
+    let mut pairs = SideBySide::open(&mut connections, Phase::Live).await?;
+    while let Some(misfit) = pairs.next().await? {
+        let repairs = drifts(&misfit)
+            .into_iter()
+            .filter(|(kind, _)| Repair::of(*kind, &misfit, releases_for_nobody).is_some());
+        wanted += repairs.count() as u64;
+    }
+    Ok(wanted)
 }
 
 async fn items(
@@ -168,7 +245,7 @@ async fn items(
 /// The faults of the checker that say that the databases disagree about stock, of sagas at rest.
 fn drifts(misfit: &Misfit) -> Vec<(Kind, String)> {
     let is_final = |state: &str| StateName::parse(state).is_some_and(StateName::is_final);
-    if misfit.order_state.as_deref().is_some_and(|state| !is_final(state)) {
+    if misfit.order_state().is_some_and(|state| !is_final(state)) {
         return Vec::new();
     }
     let kinds = BTreeMap::from([
@@ -186,12 +263,31 @@ fn drifts(misfit: &Misfit) -> Vec<(Kind, String)> {
     of_stock.collect()
 }
 
+/// What puts it right without a guess.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Repair {
+    Release,
+    Reserve,
+}
+
+impl Repair {
+    fn of(kind: Kind, misfit: &Misfit, releases_for_nobody: bool) -> Option<Self> {
+        let is_for_nobody = kind == Kind::StockHeldForNobody;
+        if can_release(kind, misfit) && (releases_for_nobody || !is_for_nobody) {
+            return Some(Self::Release);
+        }
+        // Under an id that inventory knows, nothing is taken a second time.
+        let can_reserve = kind == Kind::ConfirmedWithoutStock && misfit.reservation.is_none();
+        can_reserve.then_some(Self::Reserve)
+    }
+}
+
 /// Stock may be given back where no order can count on it: its order has ended without stock or does
 /// not exist. What has been shipped is gone.
 fn can_release(kind: Kind, misfit: &Misfit) -> bool {
     let is_held = misfit.reservation.as_ref().is_some_and(|found| found.state == "held");
     let belongs = misfit.faults.iter().all(|(fault, _)| *fault != "stock-of-another-order");
-    let is_ended = match misfit.order_state.as_deref().map(StateName::parse) {
+    let is_ended = match misfit.order_state().map(StateName::parse) {
         None | Some(Some(StateName::Failed | StateName::Cancelled)) => true,
         Some(
             Some(
@@ -213,7 +309,7 @@ fn can_release(kind: Kind, misfit: &Misfit) -> bool {
 }
 
 fn drift(kind: Kind, misfit: &Misfit, detail: String, outcome: Outcome) -> Drift {
-    let reservation_id = misfit.reservation.as_ref().map(|Reservation { id, .. }| *id);
+    let reservation_id = misfit.reservation_id();
     let order_id = Some(misfit.order_id).filter(|id| !id.is_nil());
     Drift { kind, order_id, reservation_id, item_id: None, detail, outcome }
 }

@@ -4,6 +4,7 @@
 //! again, alone, until the saga did not move meanwhile; only then it is a fault.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 
 use futures_util::TryStreamExt;
 use futures_util::stream::{BoxStream, Peekable, StreamExt};
@@ -14,6 +15,7 @@ use schema_inventory::consistency::{
 use schema_orders::consistency::{
     StockClaim, count_earned_reservations, find_stock_claim, stream_stock_claims,
 };
+use schema_orders::reconcile_actions::find_accepted;
 use uuid::Uuid;
 
 use super::connections::LookAgain;
@@ -38,6 +40,7 @@ pub(super) async fn check(
         }
     }
     counts.reservations += pairs.reservations;
+    counts.accepted += pairs.accepted_met;
     Ok(())
 }
 
@@ -47,8 +50,8 @@ pub(crate) struct Misfit {
     pub(crate) order_id: Uuid,
     /// The reservation as inventory has it.
     pub(crate) reservation: Option<Reservation>,
-    /// The saga's state; `None`: there is no such order.
-    pub(crate) order_state: Option<String>,
+    /// The saga as the orders database has it; `None`: there is no such order.
+    pub(crate) claim: Option<StockClaim>,
     pub(crate) faults: Vec<Mismatch>,
 }
 
@@ -64,6 +67,9 @@ pub(crate) struct SideBySide<'c> {
     pub(crate) reservations: u64,
     /// Sagas read so far.
     pub(crate) sagas: u64,
+    accepted: HashSet<(Uuid, String)>,
+    /// Differences met so far that somebody has accepted.
+    pub(crate) accepted_met: u64,
 }
 
 impl<'c> SideBySide<'c> {
@@ -72,13 +78,24 @@ impl<'c> SideBySide<'c> {
         phase: Phase,
     ) -> Result<Self, CheckError> {
         let Connections { orders, inventory, look_again } = connections;
+        let accepted = find_accepted(orders).await.map_err(in_orders)?.into_iter().collect();
         let mut held = Held(stream_held_lines(inventory).peekable());
         // Its snapshot is taken here, before that of the sagas: a reservation's order is then always there.
         let reservation = held.next().await?;
         let mut claims = stream_stock_claims(orders);
         let claim = claims.try_next().await.map_err(in_orders)?;
-        let (reservations, sagas) = (0, 0);
-        Ok(Self { held, reservation, claims, claim, look_again, phase, reservations, sagas })
+        Ok(Self {
+            held,
+            reservation,
+            claims,
+            claim,
+            look_again,
+            phase,
+            reservations: 0,
+            sagas: 0,
+            accepted,
+            accepted_met: 0,
+        })
     }
 
     /// The next that does not fit; `None` at the end.
@@ -100,10 +117,19 @@ impl<'c> SideBySide<'c> {
                 }
                 (None, _) => None,
             };
-            if misfit.is_some() {
-                return Ok(misfit);
+            if let Some(misfit) = misfit.and_then(|misfit| self.without_accepted(misfit)) {
+                return Ok(Some(misfit));
             }
         }
+    }
+
+    /// What of it nobody has accepted.
+    fn without_accepted(&mut self, mut misfit: Misfit) -> Option<Misfit> {
+        let id = misfit.reservation_id()?;
+        let all = misfit.faults.len();
+        misfit.faults.retain(|(fault, _)| !self.accepted.contains(&(id, (*fault).to_owned())));
+        self.accepted_met += (all - misfit.faults.len()) as u64;
+        (!misfit.faults.is_empty()).then_some(misfit)
     }
 
     async fn take_claim(&mut self) -> Result<Option<StockClaim>, CheckError> {
@@ -143,8 +169,19 @@ impl Misfit {
         reservation: Option<Reservation>,
         faults: Vec<Mismatch>,
     ) -> Option<Self> {
-        let (order_id, order_state) = (claim.order_id, Some(claim.state.clone()));
-        (!faults.is_empty()).then_some(Self { order_id, reservation, order_state, faults })
+        let (order_id, claim) = (claim.order_id, Some(claim.clone()));
+        (!faults.is_empty()).then_some(Self { order_id, reservation, claim, faults })
+    }
+
+    /// The reservation it is about, whether inventory has it or only the saga names it.
+    pub(crate) fn reservation_id(&self) -> Option<Uuid> {
+        let held = self.reservation.as_ref().map(|reservation| reservation.id);
+        held.or(self.claim.as_ref().map(|claim| claim.reservation_id))
+    }
+
+    /// The saga's state; `None`: there is no such order.
+    pub(crate) fn order_state(&self) -> Option<&str> {
+        self.claim.as_ref().map(|claim| claim.state.as_str())
     }
 }
 
@@ -225,9 +262,8 @@ impl LookAgain {
             None if self.is_below_orders(order_id).await? => return Ok(None),
             None => ("stock-held-for-nobody", format!("{state} under {id}")),
         };
-        let order_state = claim.map(|claim| claim.state);
         let (reservation, faults) = (Some(stray), vec![fault]);
-        Ok(Some(Misfit { order_id, reservation, order_state, faults }))
+        Ok(Some(Misfit { order_id, reservation, claim, faults }))
     }
 
     /// Whether an order that is not there is one that retention has removed.

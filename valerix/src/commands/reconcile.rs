@@ -24,10 +24,18 @@ async fn compare(asked: Reconcile) -> anyhow::Result<reconcile::Report> {
         orders_url: ORDERS.required(asked.databases.orders.url.as_deref())?,
         inventory_url: INVENTORY.required(asked.databases.inventory.url.as_deref())?,
     };
-    let mode = if asked.repair {
-        Mode::Repair(Repairer { actor: asked.actor, reason: asked.reason })
-    } else {
-        Mode::Report
+    let reason = asked.reason.unwrap_or_else(|| "valerix reconcile --repair".to_owned());
+    let repairer = Repairer { actor: asked.actor, reason };
+    let mode = match (asked.repair, asked.accept.is_empty()) {
+        (true, _) => Mode::Repair {
+            repairer,
+            most: asked.most,
+            releases_for_nobody: asked.release_for_nobody,
+        },
+        (false, false) => {
+            Mode::Accept { repairer, reservation_ids: asked.accept.into_iter().collect() }
+        }
+        (false, true) => Mode::Report,
     };
     Ok(reconcile::run(&subject, &mode).await?)
 }

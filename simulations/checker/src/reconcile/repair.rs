@@ -5,7 +5,7 @@
 
 use schema_inventory::apply::apply_batch;
 use schema_inventory::recount::{Recount, recount_reserved};
-use schema_inventory::{Answer, Command, State};
+use schema_inventory::{Answer, Command, Line, Reserve, State};
 use schema_orders::reconcile_actions::{ReconcileAction, insert_reconcile_action};
 use schema_pg::{Db, PoolConfig};
 use serde_json::{Value, json};
@@ -60,10 +60,73 @@ impl Repairs {
             "reservation_id": reservation_id,
             "reservation": found.state,
             "lines": found.lines,
-            "order": misfit.order_state,
+            "order": misfit.order_state(),
         });
         let after = json!({"reservation_id": reservation_id, "reservation": "released"});
         self.record(Some(misfit.order_id), before, after, detail).await
+    }
+
+    /// Takes the stock of a confirmed order again, under its own id: inventory has lost it. Where there is not enough, nothing
+    /// is written, so that it can be tried again.
+    pub(super) async fn reserve(
+        &mut self,
+        misfit: &Misfit,
+        kind: Kind,
+        detail: &str,
+    ) -> Result<Outcome, ReconcileError> {
+        let Some(claim) = &misfit.claim else { return Ok(Outcome::Left) };
+        let lines: Vec<Line> = claim
+            .lines
+            .iter()
+            .map(|line| Line { item_id: line.item_id.clone(), quantity: line.quantity.into() })
+            .collect();
+        let taken = json!(claim.lines.0);
+        let (id, order_id, epoch) = (claim.reservation_id, claim.order_id, Some(claim.epoch));
+        let command = Command::Reserve(Reserve::new(id, order_id, epoch, lines));
+        let applied = self.inventory.transaction(move |connection| {
+            Box::pin(async move {
+                let applied = apply_batch(connection, &[command]).await?;
+                if applied.answers == [Answer::Done(State::Held)] {
+                    return Ok(());
+                }
+                Err(NotTaken::Refused)
+            })
+        });
+        match applied.await {
+            Ok(()) => {}
+            Err(NotTaken::Refused) => return Ok(Outcome::Left),
+            Err(NotTaken::Database(error)) => return Err(ReconcileError::Repair(error)),
+        }
+        let before = json!({
+            "drift": kind,
+            "reservation_id": id,
+            "reservation": null,
+            "order": misfit.order_state(),
+        });
+        let after = json!({"reservation_id": id, "reservation": "held", "lines": taken});
+        self.record(Some(misfit.order_id), before, after, detail).await
+    }
+
+    /// Writes down that a person lives with it.
+    pub(super) async fn accept(
+        &mut self,
+        misfit: &Misfit,
+        reservation_id: Uuid,
+        kind: Kind,
+        detail: &str,
+    ) -> Result<Outcome, ReconcileError> {
+        let found = misfit.reservation.as_ref();
+        let before = json!({
+            "drift": kind,
+            "reservation_id": reservation_id,
+            "reservation": found.map(|found| &found.state),
+            "lines": found.map(|found| &found.lines),
+            "order": misfit.order_state(),
+        });
+        let after = json!({"reservation_id": reservation_id, "accepted": kind});
+        let order_id = Some(misfit.order_id).filter(|id| !id.is_nil());
+        self.record(order_id, before, after, detail).await?;
+        Ok(Outcome::Accepted)
     }
 
     pub(super) async fn recount(
@@ -109,6 +172,18 @@ impl Repairs {
         });
         written.await.map_err(ReconcileError::Repair)?;
         Ok(Outcome::Repaired)
+    }
+}
+
+/// Why stock was not taken again.
+enum NotTaken {
+    Refused,
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for NotTaken {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
     }
 }
 

@@ -21,6 +21,10 @@ pub struct Report {
     pub found: BTreeMap<Kind, u64>,
     /// How much of it was put right.
     pub repaired: u64,
+    /// How much of it was accepted now.
+    pub accepted: u64,
+    /// Differences that somebody had accepted before; they are not among those found.
+    pub accepted_before: u64,
     /// The first thousand.
     pub drifts: Vec<Drift>,
     /// How long it took.
@@ -28,14 +32,15 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether the databases agree now.
+    /// Whether the databases agree now, but for what somebody has accepted.
     pub fn is_clean(&self) -> bool {
-        self.found.values().sum::<u64>() == self.repaired
+        self.found.values().sum::<u64>() == self.repaired + self.accepted
     }
 
     pub(super) fn add(&mut self, drift: Drift) {
         *self.found.entry(drift.kind).or_default() += 1;
         self.repaired += u64::from(drift.outcome == Outcome::Repaired);
+        self.accepted += u64::from(drift.outcome == Outcome::Accepted);
         if self.drifts.len() < SAMPLE_MAX {
             self.drifts.push(drift);
         }
@@ -51,11 +56,19 @@ impl fmt::Display for Report {
             writeln!(f, "{}  {whose}: {detail} ({})", word(kind), word(outcome))?;
         }
         let found = self.found.values().sum::<u64>();
-        let Self { sagas, reservations, repaired, elapsed_ms, .. } = self;
+        let Self { sagas, reservations, repaired, accepted, accepted_before, elapsed_ms, .. } =
+            self;
         writeln!(f, "{sagas} orders and {reservations} reservations in {elapsed_ms} ms")?;
-        match found {
-            0 => writeln!(f, "the databases agree"),
-            _ => writeln!(f, "{found} do not agree, {repaired} repaired"),
+        match (found, accepted) {
+            (0, _) if *accepted_before == 0 => writeln!(f, "the databases agree"),
+            (0, _) => {
+                writeln!(
+                    f,
+                    "the databases agree but for what was accepted before ({accepted_before})"
+                )
+            }
+            (_, 0) => writeln!(f, "{found} do not agree, {repaired} repaired"),
+            _ => writeln!(f, "{found} do not agree, {repaired} repaired, {accepted} accepted"),
         }
     }
 }

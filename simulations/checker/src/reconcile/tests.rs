@@ -8,7 +8,15 @@ use crate::tests::history::World;
 use crate::tests::planted::Plant::{self, Inventory};
 
 fn repair() -> Mode {
-    Mode::Repair(Repairer { actor: "ada".to_owned(), reason: "monthly count".to_owned() })
+    repair_up_to(10, false)
+}
+
+fn repair_up_to(most: u64, releases_for_nobody: bool) -> Mode {
+    Mode::Repair { repairer: ada(), most, releases_for_nobody }
+}
+
+fn ada() -> Repairer {
+    Repairer { actor: "ada".to_owned(), reason: "monthly count".to_owned() }
 }
 
 async fn reconcile(world: &World, mode: &Mode) -> Report {
@@ -33,6 +41,11 @@ const CONFIRMED_GOES: &str = "delete from sagas where order_id = '{confirmed}';
 const STOCK_COUNTS_MORE: &str = "update stock set reserved = reserved + 3 where item_id = 'ps5'";
 const CONFIRMED_RELEASED: &str = "update reservations set state = 'released'
     where order_id = '{confirmed}';
+    update stock set reserved = reserved - 2 where item_id = 'ps5'";
+/// As a restore of the inventory database leaves it.
+const CONFIRMED_FORGOTTEN: &str = "delete from reservation_lines where reservation_id =
+        (select reservation_id from reservations where order_id = '{confirmed}');
+    delete from reservations where order_id = '{confirmed}';
     update stock set reserved = reserved - 2 where item_id = 'ps5'";
 const LINES_DIFFER: &str = "update reservation_lines set quantity = quantity + 1
     where reservation_id = (select reservation_id from reservations where order_id = '{confirmed}');
@@ -66,10 +79,11 @@ async fn each_kind_of_drift_is_found_and_repaired_where_that_needs_no_guess() {
     let (ended, nobody) = (Kind::StockHeldByEndedOrder, Kind::StockHeldForNobody);
     let cases = [
         (Plant::Orders(CONFIRMED_FAILS), ended, true),
-        (Plant::Orders(CONFIRMED_GOES), nobody, true),
+        (Plant::Orders(CONFIRMED_GOES), nobody, false),
         (Inventory(HELD_TWICE), Kind::StockHeldTwice, true),
         (Inventory(STOCK_COUNTS_MORE), Kind::ReservedDiffersFromHeld, true),
         (Inventory(CONFIRMED_RELEASED), Kind::ConfirmedWithoutStock, false),
+        (Inventory(CONFIRMED_FORGOTTEN), Kind::ConfirmedWithoutStock, true),
         (Inventory(LINES_DIFFER), Kind::LinesDiffer, false),
         (Inventory(OF_ANOTHER), Kind::StockOfAnotherOrder, false),
     ];
@@ -88,6 +102,76 @@ async fn each_kind_of_drift_is_found_and_repaired_where_that_needs_no_guess() {
         assert_eq!((again.repaired, again.is_clean()), (0, is_repaired), "{again}");
         assert_eq!(audit(&world).await.len(), usize::from(is_repaired), "nothing is done twice");
     }
+}
+
+#[tokio::test]
+async fn stock_that_is_held_for_nobody_is_released_only_where_a_person_says_so() {
+    let mut world = World::build().await;
+    world.plant(Plant::Orders(CONFIRMED_GOES)).await;
+    let left = reconcile(&world, &repair()).await;
+    assert_eq!((left.repaired, left.drifts[0].outcome), (0, Outcome::Left));
+    let released = reconcile(&world, &repair_up_to(1, true)).await;
+    assert_eq!((released.repaired, released.is_clean()), (1, true), "{released}");
+}
+
+#[tokio::test]
+async fn nothing_is_repaired_where_more_than_the_most_would_have_to_be() {
+    let mut world = World::build().await;
+    world.plant(Plant::Orders(CONFIRMED_FAILS)).await;
+    world.plant(Inventory(STOCK_COUNTS_MORE)).await;
+    let refused = run(&world.subject(), &repair_up_to(1, false)).await;
+    assert!(matches!(refused, Err(ReconcileError::TooMany { wanted: 2, most: 1 })), "{refused:?}");
+    assert!(audit(&world).await.is_empty(), "nothing at all");
+    assert_eq!(reconcile(&world, &repair_up_to(2, false)).await.repaired, 2);
+}
+
+#[tokio::test]
+async fn stock_that_inventory_does_not_have_is_not_reserved_again_and_not_refused_for_ever() {
+    let mut world = World::build().await;
+    world.plant(Inventory(CONFIRMED_FORGOTTEN)).await;
+    world.plant(Inventory("update stock set on_hand = reserved where item_id = 'ps5'")).await;
+    let left = reconcile(&world, &repair()).await;
+    assert_eq!((left.repaired, left.drifts[0].outcome), (0, Outcome::Left), "{left}");
+    world.plant(Inventory("update stock set on_hand = reserved + 2 where item_id = 'ps5'")).await;
+    let repaired = reconcile(&world, &repair()).await;
+    assert_eq!((repaired.repaired, repaired.is_clean()), (1, true), "{repaired}");
+    assert!(agrees(&check(&world).await));
+}
+
+/// I4. What was planted is in no ledger, which I3 sees.
+fn agrees(report: &crate::Report) -> bool {
+    report.invariants.iter().any(|verdict| verdict.invariant == crate::Invariant::I4 && verdict.ok)
+}
+
+async fn check(world: &World) -> crate::Report {
+    let evidence = crate::Evidence::default();
+    crate::check(&world.subject(), Phase::Live, &evidence).await.expect("both databases answer")
+}
+
+#[tokio::test]
+async fn what_a_person_has_accepted_is_told_no_more() {
+    let mut world = World::build().await;
+    world.plant(Inventory(CONFIRMED_RELEASED)).await;
+    let found = reconcile(&world, &Mode::Report).await;
+    let id = found.drifts[0].reservation_id.expect("it is about one");
+    let accept = |id| Mode::Accept { repairer: ada(), reservation_ids: BTreeSet::from([id]) };
+    let accepted = reconcile(&world, &accept(id)).await;
+    assert_eq!((accepted.accepted, accepted.is_clean()), (1, true), "{accepted}");
+    let (order_id, before, after) = &audit(&world).await[0];
+    assert_eq!(*order_id, Some(world.order("confirmed")));
+    let word = "confirmed-without-stock";
+    assert_eq!((&before["drift"], &after["accepted"]), (&word.into(), &word.into()));
+
+    let report = reconcile(&world, &Mode::Report).await;
+    assert_eq!((report.found.len(), report.accepted_before), (0, 1), "{report}");
+    assert!(
+        report.to_string().ends_with("the databases agree but for what was accepted before (1)\n"),
+        "{report}"
+    );
+    let checked = check(&world).await;
+    assert!(agrees(&checked) && checked.counts.accepted == 1, "{checked}");
+    let again = run(&world.subject(), &accept(id)).await;
+    assert!(matches!(again, Err(ReconcileError::NothingToAccept(_))), "{again:?}");
 }
 
 #[tokio::test]
