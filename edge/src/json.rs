@@ -131,6 +131,10 @@ fn problem_of(flaw: &Flaw) -> Problem {
         FlawKind::RepeatedMember => {
             Problem::invalid(pointer, "repeated-field", "this member is there twice")
         }
+        FlawKind::InexactNumber => {
+            let detail = "this number would be stored as another one; send it as a string";
+            Problem::invalid(pointer, "out-of-range", detail)
+        }
         FlawKind::TooDeep => Problem::invalid(pointer, "too-deep", "nested too deeply"),
         FlawKind::TooManyMembers => {
             Problem::invalid(pointer, "too-many-members", "an object has at most 100 members")

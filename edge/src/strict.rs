@@ -1,13 +1,18 @@
-//! What JSON lets through and we do not: the same member twice, text no database stores, depth.
+//! What JSON lets through and we do not: the same member twice, text no database stores, numbers that would change,
+//! depth.
 //!
 //! One pass over the bytes before the typed one. serde's derive refuses repeated fields of a
 //! struct, but a free-form member (`metadata`) would silently keep the last one; `\u0000` is legal
 //! JSON that Postgres refuses in `text` and `jsonb`. Syntax itself is left to `serde_json`.
 
+mod numbers;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use numbers::{Numbers, is_exact};
 
 /// Nesting of arrays and objects.
 const DEPTH_MAX: usize = 16;
@@ -28,6 +33,7 @@ pub(crate) enum FlawKind {
     ControlCharacter,
     TooDeep,
     TooManyMembers,
+    InexactNumber,
 }
 
 /// Why `body` cannot be read.
@@ -52,9 +58,11 @@ pub fn is_plain_text(text: &str) -> bool {
 /// Walks the whole of `body`.
 pub(crate) fn check(body: &[u8]) -> Result<(), Refusal> {
     let mut flaw = None;
+    let mut numbers = ReadNumbers { as_written: Numbers::of(body), passed: 0 };
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let walked =
-        Walk { flaw: &mut flaw, depth: 0 }.deserialize(&mut reader).and_then(|()| reader.end());
+    let walked = Walk { flaw: &mut flaw, numbers: &mut numbers, depth: 0 }
+        .deserialize(&mut reader)
+        .and_then(|()| reader.end());
     match (flaw, walked) {
         (Some(flaw), _) => Err(Refusal::Flaw(flaw)),
         (None, Err(error)) => Err(Refusal::Syntax(error)),
@@ -64,19 +72,27 @@ pub(crate) fn check(body: &[u8]) -> Result<(), Refusal> {
 
 /// Visits one value. A flaw is kept in `flaw`, not in the error, so that each level on the way
 /// out can add its segment.
-struct Walk<'w> {
+struct Walk<'w, 'b> {
     flaw: &'w mut Option<Flaw>,
+    numbers: &'w mut ReadNumbers<'b>,
     depth: usize,
 }
 
-impl Walk<'_> {
+/// The numbers as they are written, which are looked up only where one was not read as an integer.
+struct ReadNumbers<'b> {
+    as_written: Numbers<'b>,
+    /// Read since the last look.
+    passed: usize,
+}
+
+impl<'b> Walk<'_, 'b> {
     fn refuse<T, E: Error>(&mut self, kind: FlawKind) -> Result<T, E> {
         *self.flaw = Some(Flaw { kind, segments: Vec::new() });
         Err(E::custom("flawed"))
     }
 
-    fn inner(&mut self) -> Walk<'_> {
-        Walk { flaw: &mut *self.flaw, depth: self.depth + 1 }
+    fn inner(&mut self) -> Walk<'_, 'b> {
+        Walk { flaw: &mut *self.flaw, numbers: &mut *self.numbers, depth: self.depth + 1 }
     }
 
     fn add_segment(&mut self, segment: impl FnOnce() -> String) {
@@ -86,7 +102,7 @@ impl Walk<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Walk<'_> {
+impl<'de> DeserializeSeed<'de> for Walk<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -94,7 +110,7 @@ impl<'de> DeserializeSeed<'de> for Walk<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Walk<'_> {
+impl<'de> Visitor<'de> for Walk<'_, '_> {
     type Value = ();
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -110,15 +126,19 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        self.numbers.passed += 1;
         Ok(())
     }
 
     fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        self.numbers.passed += 1;
         Ok(())
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
+    fn visit_f64<E: Error>(mut self, _: f64) -> Result<(), E> {
+        let passed = std::mem::take(&mut self.numbers.passed);
+        let written = self.numbers.as_written.after(passed);
+        if written.is_some_and(is_exact) { Ok(()) } else { self.refuse(FlawKind::InexactNumber) }
     }
 
     fn visit_str<E: Error>(mut self, text: &str) -> Result<(), E> {

@@ -6,8 +6,13 @@ use edge::Problem;
 
 /// Characters, as the table bounds it.
 const CHARS_MAX: usize = 100;
-/// The words our own paths use in an item's place.
-const TAKEN: [&str; 5] = ["deduct", "reservations", "reservations:batch", "reserve", "update"];
+use icu_properties::CodePointMapData;
+use icu_properties::props::GeneralCategory;
+
+/// The words our own paths use in an item's place, and those that clients take for steps in a path (RFC 3986,
+/// section 5.2.4).
+const TAKEN: [&str; 7] =
+    [".", "..", "deduct", "reservations", "reservations:batch", "reserve", "update"];
 
 /// What keeps `text` from being an item's id: a code and a sentence.
 pub(crate) fn flaw(text: &str) -> Option<(&'static str, &'static str)> {
@@ -21,10 +26,15 @@ pub(crate) fn flaw(text: &str) -> Option<(&'static str, &'static str)> {
     None
 }
 
-/// For new items: the same, and it must not be a word that stands in its place in our own paths.
+/// For new items: the same, it must not be a word that stands in its place in paths, and it has no characters that
+/// nobody sees (general category Cf): two names that look alike would be two items.
 pub(crate) fn flaw_of_new(text: &str) -> Option<(&'static str, &'static str)> {
-    let taken = TAKEN.contains(&text);
-    flaw(text).or(taken.then_some(("reserved-word", "this word cannot name an item")))
+    let is_taken = TAKEN.contains(&text);
+    let is_unseen =
+        |c| CodePointMapData::<GeneralCategory>::new().get(c) == GeneralCategory::Format;
+    flaw(text)
+        .or(is_taken.then_some(("reserved-word", "this word cannot name an item")))
+        .or(text.contains(is_unseen).then_some(("invalid-value", "no characters that nobody sees")))
 }
 
 /// What is no item's id is the id of no item.
@@ -36,4 +46,24 @@ pub(crate) fn from_path(path: Result<Path<String>, PathRejection>) -> Result<Str
 /// 404 for an item.
 pub(crate) fn absent() -> Problem {
     Problem::not_found("there is no item with this id")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_paths_or_people_would_take_for_others_are_refused_for_new_items() {
+        for name in [".", "..", "reserve"] {
+            assert_eq!(flaw_of_new(name).map(|(code, _)| code), Some("reserved-word"), "{name}");
+            assert_eq!(flaw(name), None, "an item of this name goes on");
+        }
+        for name in ["ps5\u{200b}", "ps\u{ad}5", "\u{feff}ps5", "a\u{202e}b"] {
+            assert_eq!(flaw_of_new(name).map(|(code, _)| code), Some("invalid-value"), "{name:?}");
+            assert_eq!(flaw(name), None, "an item of this name goes on");
+        }
+        for name in ["...", ".ps5", "Größe 42", "プレイ", "a/b", "🎮"] {
+            assert_eq!(flaw_of_new(name), None, "{name}");
+        }
+    }
 }

@@ -38,6 +38,14 @@ fn finds_control_characters_in_values_and_names() {
 }
 
 #[test]
+fn finds_numbers_that_would_change() {
+    for number in ["123456789012345678901", "12345678901234567890.5", "1e-400"] {
+        let body = format!(r#"{{"a":[1,2.5,"9"],"m":{{"n":[-3,{number}]}}}}"#);
+        check_flaw(&body, FlawKind::InexactNumber, "/m/n/1");
+    }
+}
+
+#[test]
 fn escapes_names_in_pointers() {
     check_flaw(r#"{"a/b":{"c~d":"\u0000"}}"#, FlawKind::ControlCharacter, "/a~1b/c~0d");
 }

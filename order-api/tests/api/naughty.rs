@@ -35,7 +35,9 @@ async fn refuses_bodies_that_nobody_should_send() {
         (400, order(r#""\ud800""#)),
         (400, order(r#""\udc00\ud800""#)),
         (400, metadata(r#"{"note":"\uD83D"}"#)),
-        // numbers
+        // numbers, also such as would be stored as others
+        (400, metadata(r#"{"ref":123456789012345678901}"#)),
+        (400, metadata(r#"{"ref":12345678901234567890.5}"#)),
         (400, quantity("1e400")),
         (400, quantity("-0")),
         (400, quantity("1e0")),

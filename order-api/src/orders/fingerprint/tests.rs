@@ -21,6 +21,21 @@ fn is_the_same_for_the_same_request_however_it_is_written() {
 }
 
 #[test]
+fn is_the_same_for_every_spelling_of_a_number() {
+    let spelled = |number: &str| {
+        of(&format!(r#"{{"item_id":"a","quantity":1,"metadata":{{"n":[{number}]}}}}"#))
+    };
+    for (number, others) in
+        [("100", ["100.0", "1e2"]), ("0", ["-0.0", "0e5"]), ("-2.5", ["-25e-1", "-2.50"])]
+    {
+        for other in others {
+            assert_eq!(spelled(number), spelled(other), "{number} {other}");
+        }
+    }
+    assert_ne!(spelled("9007199254740992"), spelled("9007199254740993"));
+}
+
+#[test]
 fn differs_for_another_request() {
     let bodies = [
         r#"{"item_id":"ps5","quantity":2}"#,
