@@ -1,7 +1,7 @@
 //! Works off bulk actions, one saga per transaction, so that it never holds two sagas and cannot meet a
 //! relay in a deadlock. Whatever happens to this process, the next one goes on where it stopped.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use edge::Problem;
@@ -64,9 +64,10 @@ impl Runner {
 
     /// One item, if it is still this runner's turn. How long to rest after it.
     async fn work(&self) -> Duration {
-        let runner = self.clone();
+        let (runner, chosen) = (self.clone(), Chosen::default());
+        let is_chosen = chosen.clone();
         let worked = self.db.write(Site::WorkBulkItem, move |connection| {
-            Box::pin(async move { runner.do_one(connection).await })
+            Box::pin(async move { runner.do_one(connection, &is_chosen).await })
         });
         match worked.await {
             Ok(settled) => {
@@ -83,14 +84,19 @@ impl Runner {
             }
             Err(failed) => {
                 tracing::error!(?failed, "an item of a bulk action could not be carried out");
-                self.skip().await;
+                self.skip(chosen.get()).await;
                 PAUSE
             }
         }
     }
 
-    async fn do_one(&self, connection: &mut DbConnection) -> Result<Option<Settled>, ActionError> {
+    async fn do_one(
+        &self,
+        connection: &mut DbConnection,
+        chosen: &Chosen,
+    ) -> Result<Option<Settled>, ActionError> {
         let Some(item) = lock_due_item(&mut *connection).await? else { return Ok(None) };
+        chosen.set(item.bulk_id, item.n);
         let Some(action) = self.action_of(&item) else {
             tracing::error!(kind = item.kind, "a bulk action of no known kind has come up");
             return Err(ActionError::Refused(Problem::internal()));
@@ -123,12 +129,14 @@ impl Runner {
         Ok(settled)
     }
 
-    /// One item that the database refuses must not hold up the others.
-    async fn skip(&self) {
+    /// One item that the database refuses must not hold up the others. Another one that has come up instead is left
+    /// alone: the refused one comes up again.
+    async fn skip(&self, refused: Option<(Uuid, i32)>) {
         let runner = self.clone();
         let skipped = self.db.write(Site::SkipBulkItem, move |connection| {
             Box::pin(async move {
-                if let Some(item) = lock_due_item(&mut *connection).await? {
+                let due = lock_due_item(&mut *connection).await?;
+                if let Some(item) = due.filter(|due| refused == Some((due.bulk_id, due.n))) {
                     let detail = Some("it could not be carried out; the log says why".to_owned());
                     let done = runner.done(&item, "refused", detail, None);
                     finish_item(connection, &done).await?;
@@ -164,6 +172,20 @@ impl Runner {
             bulk_id: Some(item.bulk_id),
             deadline_ms: self.deadline_ms,
         })
+    }
+}
+
+/// The item that a transaction chose, told beside what became of it.
+#[derive(Clone, Default)]
+struct Chosen(Arc<Mutex<Option<(Uuid, i32)>>>);
+
+impl Chosen {
+    fn set(&self, bulk_id: Uuid, n: i32) {
+        *self.0.lock().expect("nothing that holds it panics") = Some((bulk_id, n));
+    }
+
+    fn get(&self) -> Option<(Uuid, i32)> {
+        *self.0.lock().expect("nothing that holds it panics")
     }
 }
 
