@@ -9,6 +9,7 @@ mod console;
 mod given_databases;
 mod hazards;
 mod inventory_down;
+mod logins;
 mod newcomer;
 mod observability;
 mod power_cut;

@@ -129,9 +129,14 @@ impl Apart {
 
     /// A command that looks at the databases and ends by itself; how it ended.
     pub(crate) fn tool(&self, arguments: &[&str]) -> Option<i32> {
+        self.tool_at(arguments, &self.subject.orders_url, &self.subject.inventory_url)
+    }
+
+    /// The same at other URLs of these databases.
+    pub(crate) fn tool_at(&self, arguments: &[&str], orders: &str, inventory: &str) -> Option<i32> {
         let settings = [
-            ("ORDER_DATABASE_URL", self.subject.orders_url.clone()),
-            ("INVENTORY_DATABASE_URL", self.subject.inventory_url.clone()),
+            ("ORDER_DATABASE_URL", orders.to_owned()),
+            ("INVENTORY_DATABASE_URL", inventory.to_owned()),
         ];
         Process::start(self.directory.path(), arguments, &settings).wait().code()
     }
