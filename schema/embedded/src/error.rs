@@ -40,9 +40,7 @@ pub enum EmbeddedError {
         "{} is in use by another process: stop that one, or choose another VALERIX_DATA_DIR",
         directory.display()
     )]
-    InUse {
-        directory: PathBuf,
-    },
+    InUse { directory: PathBuf },
     /// There is no identity that can run the server in the directory.
     #[error("{}", no_identity(base, tried, *is_root, *has_data))]
     NoIdentity {

@@ -125,9 +125,7 @@ pub enum Rejection {
         items: Vec<Shortage>,
     },
     /// There are no such items.
-    UnknownItem {
-        items: Vec<String>,
-    },
+    UnknownItem { items: Vec<String> },
 }
 
 /// One item that was short.
