@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use chrono::{SecondsFormat, Utc};
 use serde_json::json;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
-use tracing_subscriber::util::TryInitError;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::lossy_writer::{LossyWriter, Lost};
 
@@ -57,30 +58,27 @@ pub enum LogError {
     Twice(#[from] TryInitError),
 }
 
-/// Begins logging for the whole process, panics included.
-pub fn init_tracing(config: &LogConfig) -> Result<(), LogError> {
-    use tracing_subscriber::util::SubscriberInitExt;
-
+/// Begins logging for the whole process, panics included. `watch` sees every event that it asks for, whether or not it
+/// is logged.
+pub fn init_tracing(
+    config: &LogConfig,
+    watch: impl Layer<Registry> + Send + Sync + 'static,
+) -> Result<(), LogError> {
     // What a pool says each time it tries is told once, with its reason, by `schema_pg`.
     let filter = EnvFilter::try_new(&config.log_filter)?
         .add_directive("sqlx_core::pool::inner=off".parse()?);
     let _ = FORMAT.set(config.log_format);
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         // Its own way of telling of an error is a macro that panics.
         .log_internal_errors(false)
         .with_writer(stderr().clone());
-    match config.log_format {
+    let lines = match config.log_format {
         LogFormat::Human => {
-            lines
-                .compact()
-                .with_target(false)
-                .with_ansi(io::stderr().is_terminal())
-                .finish()
-                .try_init()?;
+            lines.compact().with_target(false).with_ansi(io::stderr().is_terminal()).boxed()
         }
-        LogFormat::Json => lines.json().flatten_event(true).finish().try_init()?,
-    }
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry().with(watch).with(lines.with_filter(filter)).try_init()?;
     panic::set_hook(Box::new(tell_of_panic));
     Ok(())
 }

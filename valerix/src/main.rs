@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 }
 
 fn run(asked: cli::Asked) -> anyhow::Result<()> {
-    edge::init_tracing(&asked.log)?;
+    edge::init_tracing(&asked.log, schema_pg::watch_commits())?;
     failpoints::arm(variable(failpoints::VARIABLE).as_deref())?;
     known_bad::plant(variable(known_bad::VARIABLE).as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

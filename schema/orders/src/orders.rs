@@ -147,13 +147,17 @@ impl Created {
     }
 }
 
-/// What these keys stand for.
+/// What these keys stand for, once it is sure that they will stand for it after a failover, too: whoever is told of an
+/// order may rely on it.
 pub async fn find_earlier(
     connection: &mut PgConnection,
     conflicting: &[TenantKey],
 ) -> sqlx::Result<Earlier> {
     let (tenants, keys): (Vec<String>, Vec<String>) = conflicting.iter().cloned().unzip();
     let stored = idempotency_keys::find_keys(connection, &tenants, &keys).await?;
+    if !stored.is_empty() {
+        schema_pg::await_standby(connection).await?;
+    }
     let by_key = |stored: StoredKey| ((stored.tenant.clone(), stored.key.clone()), stored);
     Ok(Earlier(stored.into_iter().map(by_key).collect()))
 }

@@ -20,6 +20,7 @@ use tracing::Instrument;
 use crate::classify::commit_error;
 use crate::connect::{self, Addresses, ConnectError, PoolConfig, SEEK_AFTER, Unusable};
 use crate::silence::{Patience, give_back};
+use crate::warnings::{heed, heeding, warned};
 use crate::{Class, classify};
 use failpoints::{Moment, Site};
 
@@ -163,7 +164,7 @@ impl Db {
         E: From<sqlx::Error> + Send + 'static,
     {
         strike(site, Moment::Before).await?;
-        let value = self.read(work).await?;
+        let value = self.read(heeding(work)).await?;
         strike(site, Moment::After).await.map_err(commit_error)?;
         Ok(value)
     }
@@ -267,7 +268,11 @@ where
         match work(&mut transaction).await {
             Ok(value) => {
                 is_committing.store(true, Relaxed);
-                Ok(transaction.commit().await.map(|()| value).map_err(|e| commit_error(e).into()))
+                Ok(match heed(transaction.commit()).await {
+                    (Ok(()), false) => Ok(value),
+                    (Ok(()), true) => Err(warned().into()),
+                    (Err(error), _) => Err(commit_error(error).into()),
+                })
             }
             Err(error) => {
                 // When even this fails the connection is dead, and the guard closes it.

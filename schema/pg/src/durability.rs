@@ -34,7 +34,8 @@ pub async fn check_durability(db: &Db) -> Result<(), DurabilityError> {
                 sqlx::query(
                     "select name, setting
                      from pg_settings
-                     where name in ('fsync', 'full_page_writes', 'synchronous_commit')
+                     where name in ('fsync', 'full_page_writes', 'synchronous_commit',
+                         'synchronous_standby_names')
                      order by name",
                 )
                 .fetch_all(connection)
@@ -42,8 +43,20 @@ pub async fn check_durability(db: &Db) -> Result<(), DurabilityError> {
             })
         })
         .await?;
+    let mut commits_locally = false;
     for row in settings {
         let (setting, value): (String, String) = (row.get(0), row.get(1));
+        match setting.as_str() {
+            "synchronous_commit" => commits_locally = value == "local",
+            "synchronous_standby_names" if commits_locally && !value.is_empty() => {
+                tracing::warn!(
+                    standbys = value,
+                    "synchronous_commit = local: no commit waits for the standbys that the server names, so a failover to one \
+                     of them may lose acknowledged orders"
+                );
+            }
+            _ => {}
+        }
         let is_planted = known_bad::is_on(Flaw::CommitNotFlushed);
         if value == "off" && !is_planted {
             return Err(DurabilityError::Unsafe { setting, value });

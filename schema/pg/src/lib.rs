@@ -19,6 +19,7 @@ mod suitability;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod vitals;
+mod warnings;
 
 pub use classify::{
     Class, CommitUnknown, classify, is_commit_unknown, is_connection_lost, is_lock_timeout,
@@ -36,3 +37,4 @@ pub use sqlx::PgConnection as DbConnection;
 pub use sqlx::{Error as DbError, PgConnection};
 pub use suitability::{UnsuitableError, check_suitability};
 pub use vitals::{Vitals, describe_metrics, read_vitals, show_pool, show_vitals};
+pub use warnings::{await_standby, watch_commits};

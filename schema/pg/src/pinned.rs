@@ -14,6 +14,7 @@ use sqlx::{Connection, PgConnection, Postgres};
 use crate::classify::commit_error;
 use crate::db::{Db, shielded, strike, then_strike};
 use crate::silence::give_back;
+use crate::warnings::heeding;
 use failpoints::{Moment, Site};
 
 /// A pinned connection that has not been used for so long may have died meanwhile, and is asked first.
@@ -43,7 +44,7 @@ impl PinnedConnection {
         let kept = self.connection.take();
         let (value, connection) = shielded(async move {
             let connection = db.still_live(kept).await?;
-            match db.patience.bounded(connection, work).await? {
+            match db.patience.bounded(connection, heeding(work)).await? {
                 (connection, Ok(value)) => Ok((value, connection)),
                 (connection, Err(error)) => {
                     give_back(connection);

@@ -2,10 +2,16 @@
 
 use std::sync::OnceLock;
 
+use failpoints::Site;
 use schema_embedded::testing::TestServer;
 use schema_pg::testing::{PgBouncer, PoolMode};
-use schema_pg::{Class, ConnectError, Db, PoolConfig, Unusable, check_suitability, classify};
+use schema_pg::{
+    BoxFuture, Class, ConnectError, Db, PoolConfig, Unusable, check_suitability, classify,
+    is_commit_unknown,
+};
 use sqlx::{Connection, Executor, PgConnection, Row};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Stock servers take a second to make: one that all use, each test in a database of its own.
 fn server() -> &'static TestServer {
@@ -177,4 +183,64 @@ async fn a_database_that_cannot_keep_every_text_or_has_no_place_for_tables_is_re
     };
     assert!(complaint(&server().url("ascii")).await.contains("encoding SQL_ASCII"));
     assert!(complaint(&url).await.contains("search_path (missing) leads to no schema"));
+}
+
+/// As an operator "helps" commits that wait for a standby that is gone: Postgres answers success, and warns.
+#[tokio::test]
+async fn a_commit_whose_wait_for_a_standby_was_cancelled_is_not_known_to_be_committed() {
+    let server = TestServer::start_stock().expect("a stock server can be started");
+    let _heard = tracing_subscriber::registry().with(schema_pg::watch_commits()).set_default();
+    let db = Db::connect(&config(&server.url("postgres"))).await.expect("up");
+    let mut admin = admin(&server).await;
+    admin.execute("set synchronous_commit = local").await.expect("set");
+    admin.execute("create table taken (id int)").await.expect("created");
+    await_standby(&db).await.expect("there is none to wait for");
+    for setting in ["set synchronous_standby_names = 'ghost'", "set log_min_messages = fatal"] {
+        admin.execute(sqlx::AssertSqlSafe(format!("alter system {setting}"))).await.expect("set");
+    }
+    admin.execute("select pg_reload_conf()").await.expect("reloaded");
+    while setting(&db, "synchronous_standby_names").await != "ghost" {
+        tokio::task::yield_now().await;
+    }
+
+    let pinned = db.dedicated();
+    let ended = [
+        cancelled(&mut admin, db.transaction(insert)).await,
+        cancelled(&mut admin, db.write_one(Site::InsertOrders, insert)).await,
+        cancelled(&mut admin, pinned.write_one(Site::InsertOrders, insert)).await,
+        cancelled(&mut admin, pinned.write(Site::InsertOrders, insert)).await,
+        cancelled(&mut admin, await_standby(&db)).await,
+    ];
+    for (nth, ended) in ended.iter().enumerate() {
+        assert!(ended.as_ref().is_err_and(is_commit_unknown), "{nth}: {ended:?}");
+    }
+    let rows = admin.fetch_one("select count(*) from taken").await.expect("read");
+    assert_eq!(rows.get::<i64, _>(0), 4, "on this server they are there");
+}
+
+fn insert(connection: &mut PgConnection) -> BoxFuture<'_, Result<(), sqlx::Error>> {
+    Box::pin(async move { connection.execute("insert into taken values (1)").await.map(|_| ()) })
+}
+
+async fn await_standby(db: &Db) -> Result<(), sqlx::Error> {
+    db.read(|connection| Box::pin(schema_pg::await_standby(connection))).await
+}
+
+/// What comes of `work` when whatever waits for a standby is cancelled.
+async fn cancelled(
+    admin: &mut PgConnection,
+    work: impl Future<Output = Result<(), sqlx::Error>>,
+) -> Result<(), sqlx::Error> {
+    let cancel = async {
+        loop {
+            let waiting =
+                "select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'";
+            admin.execute(waiting).await.expect("asked");
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        ended = work => ended,
+        never = cancel => never,
+    }
 }

@@ -15,6 +15,7 @@ mod observability;
 mod power_cut;
 mod reconcile;
 mod services_apart;
+mod standby;
 mod start_up;
 mod support;
 mod tracing;
