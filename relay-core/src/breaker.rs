@@ -36,6 +36,11 @@ pub use window::{BUCKET_MS, BUCKETS, BucketStatistics, Counts};
 
 use window::Window;
 
+/// For so long a breaker that was told to hurry opens for a moment only.
+const HURRIED_FOR_MS: u64 = 10_000;
+/// That moment.
+const HURRIED_OPEN_MS: u64 = 250;
+
 /// The breaker of one remote service. Not shared: the shell puts it behind a mutex.
 #[derive(Debug, Clone)]
 pub struct Breaker {
@@ -54,6 +59,8 @@ pub struct Breaker {
     /// Half-open calls not yet given back, of this generation and of earlier ones.
     probes_in_flight: u32,
     random: u64,
+    /// Until then it stays open for a moment only.
+    hurried_until_ms: u64,
     totals: Totals,
     trace: Trace,
 }
@@ -82,6 +89,7 @@ impl Breaker {
             in_flight: 0,
             probes_in_flight: 0,
             random: u64::from(seed),
+            hurried_until_ms: 0,
             totals: Totals::default(),
             trace: Trace::default(),
         }
@@ -171,6 +179,17 @@ impl Breaker {
         let now_ms = self.advance(now_ms);
         self.opens_in_row = 0;
         self.close_because(Why::Staff, now_ms);
+    }
+
+    /// The cause of the failures has gone, as far as the caller can tell: an open breaker probes now, and one that opens again
+    /// soon does so after a moment. One call at a time finds out; it is no more than half-open.
+    pub fn hurry(&mut self, now_ms: u64) {
+        let now_ms = self.advance(now_ms);
+        self.hurried_until_ms = now_ms.saturating_add(HURRIED_FOR_MS);
+        if matches!(self.phase, Phase::Open { .. }) {
+            self.phase = Phase::Open { until_ms: now_ms };
+            self.advance(now_ms);
+        }
     }
 
     /// What the API, the console and the metrics show. Time passes by looking: an open time that
@@ -346,6 +365,8 @@ impl Breaker {
         self.totals.opens += 1;
         let jitter = self.next_random();
         let open_ms = self.config.open_time_ms(self.opens_in_row, jitter);
+        let open_ms =
+            if now_ms < self.hurried_until_ms { open_ms.min(HURRIED_OPEN_MS) } else { open_ms };
         self.enter(Phase::Open { until_ms: now_ms.saturating_add(open_ms) }, now_ms);
         self.mark(Change::Opened { why, open_ms, opens_in_row: self.opens_in_row });
     }

@@ -15,6 +15,9 @@ use crate::decide::{Call, evidence, is_retry};
 use crate::drain::{Drain, DrainConfig, Estimate};
 use crate::retry_budget::{RetryBudget, RetryBudgetConfig, RetryGrant, RetryTotals};
 
+/// A breaker that opened so long before the relay's own database failed to answer, at most, opened in the same outage: a
+/// statement that gets no answer is given up after as long.
+const SAME_OUTAGE_MS: u64 = 6_000;
 /// Changes of the breaker's state that are kept for people.
 const CHANGES_MAX: usize = 20;
 
@@ -199,6 +202,17 @@ impl GateState {
     /// The drain's estimate, where one is under way.
     pub fn drain_estimate(&self, backlog_left: u64, now_ms: u64) -> Option<Estimate> {
         self.drain.as_ref().map(|drain| drain.estimate(now_ms, backlog_left))
+    }
+
+    /// The relay's own database answers again, after it had not since `since_ms`. Where the breaker opened in the same outage,
+    /// inventory's database may have failed with it, as in a failover of one server for both, and be back with it: it is asked
+    /// now, instead of when the open time is over.
+    pub fn database_returned(&mut self, since_ms: u64, now_ms: u64) {
+        let breaker = self.breaker.statistics(now_ms);
+        let opened_with_it = breaker.since_ms.saturating_add(SAME_OUTAGE_MS) >= since_ms;
+        if breaker.state == BreakerState::Open && opened_with_it {
+            self.breaker.hurry(now_ms);
+        }
     }
 
     /// Staff keeps every call back until [`GateState::close`].

@@ -44,6 +44,8 @@ pub struct Schedule {
     /// The breaker has closed, and what waits has not been counted since. When to count.
     measure_at_ms: Option<u64>,
     pause_ms: u64,
+    /// Since when no claim was answered.
+    unanswered_since_ms: Option<u64>,
     round: Round,
 }
 
@@ -67,6 +69,7 @@ impl Schedule {
             is_hinted: false,
             measure_at_ms: None,
             pause_ms: PAUSE_MIN_MS,
+            unanswered_since_ms: None,
             round: Round { began_at_ms: now_ms, has_found: false, slots: 0 },
         }
     }
@@ -162,6 +165,9 @@ impl Schedule {
 
     /// A claim has committed.
     pub fn claimed(&mut self, found: &Found, now_ms: u64, gate: &mut GateState) {
+        if let Some(since_ms) = self.unanswered_since_ms.take() {
+            gate.database_returned(since_ms, now_ms);
+        }
         let locked = found.locked;
         self.stage = match self.stage {
             Stage::Unacknowledged { floor } => Stage::FromDeadRelay { floor },
@@ -232,6 +238,7 @@ impl Schedule {
     /// A look got no answer. Its commit may have gone through: sagas may be held that the relay does not know of.
     /// What only looks for what others left never keeps a relay from its work: it is done later.
     pub fn unanswered(&mut self, now_ms: u64) {
+        self.unanswered_since_ms.get_or_insert(now_ms);
         self.sweeps.is_needed = true;
         self.stage = match self.stage {
             Stage::Unacknowledged { .. }

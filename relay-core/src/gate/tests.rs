@@ -50,3 +50,36 @@ fn the_last_changes_of_the_breaker_are_kept_for_people() {
     assert_eq!(changes[1].state, BreakerState::Isolated);
     assert!(changes.is_sorted_by_key(|change| change.ago_ms));
 }
+
+fn fail(gate: &mut GateState, calls: u32, now_ms: u64) {
+    for _ in 0..calls {
+        let permit = gate.acquire(1, now_ms).expect("admitted");
+        gate.finish(permit, Outcome::Failed, now_ms);
+    }
+}
+
+#[test]
+fn a_breaker_that_opened_with_the_database_probes_when_that_is_back() {
+    let mut gate = gate();
+    fail(&mut gate, 5, 1_000);
+    assert_eq!(gate.room(4_000), 0);
+    gate.database_returned(1_200, 4_000);
+    assert_eq!(gate.room(4_000), 1, "half-open: one call finds out");
+    // Inventory needs a moment longer.
+    fail(&mut gate, 1, 4_100);
+    assert_eq!((gate.room(4_100), gate.room(4_400)), (0, 1), "asked again soon");
+    fail(&mut gate, 1, 14_100);
+    assert_eq!(gate.room(15_000), 0, "and no sooner than usual when it stays away");
+}
+
+#[test]
+fn a_breaker_that_opened_long_before_the_database_failed_waits_as_usual() {
+    let mut gate = gate();
+    fail(&mut gate, 5, 1_000);
+    gate.database_returned(1_000 + SAME_OUTAGE_MS + 1, 9_000);
+    assert_eq!(gate.room(9_000), 0);
+    let mut isolated = self::gate();
+    isolated.isolate(1_000);
+    isolated.database_returned(1_000, 2_000);
+    assert_eq!(isolated.room(2_000), 0, "staff's word stands");
+}

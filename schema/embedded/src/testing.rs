@@ -4,6 +4,7 @@ use std::fs;
 use std::ops::Deref;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::{Durability, EmbeddedError, EmbeddedPostgres, Options, sys, takeover};
@@ -49,6 +50,25 @@ impl TestServer {
         Self::start_on(&options)
     }
 
+    /// A stock server with these databases, and a standby that follows it. When its process is killed, it is not started again.
+    pub fn start_pair(databases: &[&str]) -> Result<(TestServer, TestServer), EmbeddedError> {
+        let databases = databases.iter().map(|name| (*name).to_owned()).collect();
+        let first = Options { databases, crashes_max: 0, ..options(Durability::Stock)? };
+        let second = Options { crashes_max: 0, ..options(Durability::Stock)? };
+        // A directory that was closed in order can be copied as it is.
+        EmbeddedPostgres::start(&first)?.stop();
+        fs::create_dir_all(&second.directory)
+            .map_err(EmbeddedError::io("cannot create", &second.directory))?;
+        copy(&first.directory.join("data"), &second.directory.join("data"))?;
+        let signal = second.directory.join("data/standby.signal");
+        fs::write(&signal, "").map_err(EmbeddedError::io("cannot create", &signal))?;
+        let primary = Self::start_on(&first)?;
+        let host = primary.socket_directory().display();
+        let follows = format!("host={host} user=postgres application_name=second");
+        let settings = vec![("primary_conninfo".to_owned(), follows)];
+        Ok((primary, Self::start_on(&Options { settings, ..second })?))
+    }
+
     fn start_with(durability: Durability) -> Result<TestServer, EmbeddedError> {
         Self::start_on(&options(durability)?)
     }
@@ -56,6 +76,19 @@ impl TestServer {
     fn start_on(options: &Options) -> Result<TestServer, EmbeddedError> {
         let directory = options.directory.clone();
         Ok(TestServer { server: EmbeddedPostgres::start(options)?, directory })
+    }
+}
+
+/// With owners and modes.
+fn copy(from: &Path, to: &Path) -> Result<(), EmbeddedError> {
+    let copied = Command::new("cp").arg("-a").arg(from).arg(to).status();
+    match copied {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => {
+            let what = format!("cannot copy {}", from.display());
+            Err(EmbeddedError::failed(what, status.to_string()))
+        }
+        Err(error) => Err(EmbeddedError::io("cannot copy", from)(error)),
     }
 }
 

@@ -118,6 +118,11 @@ pub(crate) fn open(
             Box::pin(async move {
                 let found = session::greet(connection, &addresses.greeting).await?;
                 addresses.note(found);
+                if found.is_none()
+                    && let Some(timeline) = session::timeline(connection).await
+                {
+                    addresses.note_timeline(timeline);
+                }
                 found.map_or(Ok(()), |why| Err(sqlx::Error::Configuration(Box::new(why))))
             })
         })

@@ -33,6 +33,10 @@ pub struct Vitals {
 /// Says what each series of this crate means. Asked again it does no harm.
 pub fn describe_metrics() {
     describe_histogram!("batch_rows", "requests that shared one transaction, by batcher");
+    describe_counter!(
+        "database_failovers_total",
+        "sessions that found the server on another timeline than before: a standby was promoted"
+    );
     describe_gauge!("database_up", "1 while the database answers, as of the look before");
     describe_gauge!("database_pool_connections", "connections of a service's pool: idle, busy");
     describe_gauge!("database_pool_connections_max", "the bound of a service's pool");

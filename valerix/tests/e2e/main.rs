@@ -6,6 +6,7 @@
 
 mod client;
 mod console;
+mod failover;
 mod given_databases;
 mod hazards;
 mod inventory_down;

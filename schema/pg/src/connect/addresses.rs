@@ -36,6 +36,7 @@ struct Known {
     /// Why there is no connection, as it was logged last.
     told: Option<String>,
     unusable: Option<Unusable>,
+    timeline: Option<i64>,
 }
 
 impl Addresses {
@@ -110,6 +111,20 @@ impl Addresses {
         known.unusable = None;
         if known.told.take().is_some() {
             tracing::info!("Postgres can be used again");
+        }
+    }
+
+    /// The timeline of a new session. Where it is another than before, a standby has taken over, or a server was restored.
+    pub(crate) fn note_timeline(&self, timeline: i64) {
+        let before = self.known().timeline.replace(timeline);
+        if let Some(before) = before.filter(|before| *before != timeline) {
+            tracing::warn!(
+                timeline,
+                before,
+                "Postgres is on another timeline: a standby was promoted, or the server was restored. What was committed last may \
+                 be gone unless the standby was synchronous; `valerix reconcile` tells whether the databases agree"
+            );
+            metrics::counter!("database_failovers_total").increment(1);
         }
     }
 

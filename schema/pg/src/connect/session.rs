@@ -91,6 +91,17 @@ pub(super) async fn greet(
     })
 }
 
+/// The server's timeline, which grows by one with each promotion of a standby; `None`: it does not say.
+pub(super) async fn timeline(connection: &mut PgConnection) -> Option<i64> {
+    let row = connection.fetch_one(TIMELINE).await.ok()?;
+    row.try_get(0).ok()
+}
+
+/// The name of a file of the log begins with it. What the control file says is older than a promotion, until the next
+/// checkpoint.
+const TIMELINE: &str =
+    "select ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint";
+
 /// Whether a pooler gives each transaction another session: then a second connection is given the first one's as soon
 /// as that is between two transactions. Asked in plain statements, as such a pooler may take no others.
 pub(super) async fn is_pooled_by_transaction(

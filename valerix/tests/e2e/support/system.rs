@@ -97,7 +97,8 @@ impl Up {
 pub(crate) struct Apart {
     directory: TempDir,
     further: Vec<(&'static str, String)>,
-    postgres: Process,
+    /// `None`: somebody else's.
+    postgres: Option<Process>,
     pub(crate) subject: Subject,
     pub(crate) orders: Api,
     pub(crate) inventory: Api,
@@ -110,7 +111,15 @@ impl Apart {
         let postgres = Process::start(directory.path(), &["postgres"], &data_setting(&directory));
         let subject = subject(&postgres);
         let (orders, inventory) = (Api::at(free_port()), Api::at(free_port()));
+        let postgres = Some(postgres);
         Apart { directory, further: Vec::new(), postgres, subject, orders, inventory }
+    }
+
+    /// The same on databases that are there already.
+    pub(crate) fn on(subject: Subject) -> Apart {
+        let (orders, inventory) = (Api::at(free_port()), Api::at(free_port()));
+        let directory = directory();
+        Apart { directory, further: Vec::new(), postgres: None, subject, orders, inventory }
     }
 
     /// One setting more for every service that starts from now on.
@@ -172,16 +181,18 @@ impl Apart {
 
     /// Stops the databases for a while.
     pub(crate) fn stop_databases(&mut self) {
-        self.postgres.signal(Signal::Interrupt);
-        let status = self.postgres.wait();
-        assert!(status.success(), "{status}\n{}", self.postgres.log());
+        let postgres = self.postgres.as_mut().expect("it has a server of its own");
+        postgres.signal(Signal::Interrupt);
+        let status = postgres.wait();
+        assert!(status.success(), "{status}\n{}", postgres.log());
     }
 
     /// They are where they were.
     pub(crate) fn start_databases(&mut self) {
         let settings = data_setting(&self.directory);
-        self.postgres = Process::start(self.directory.path(), &["postgres"], &settings);
-        let found = subject(&self.postgres);
+        let postgres = Process::start(self.directory.path(), &["postgres"], &settings);
+        let found = subject(&postgres);
+        self.postgres = Some(postgres);
         assert_eq!(found.orders_url, self.subject.orders_url);
     }
 
