@@ -112,11 +112,13 @@ pub enum KnownBad {
     FloorPassesAnOlderId,
     /// When the database's clock goes back, what waits waits as much longer.
     FutureIsWaitedFor,
+    /// The probes of a half-open breaker go to the backlog, which offers the same failing orders again and again.
+    ProbesFromTheBacklog,
 }
 
 impl KnownBad {
     /// Every planted flaw.
-    pub const ALL: [KnownBad; 54] = [
+    pub const ALL: [KnownBad; 55] = [
         KnownBad::ReserveWithoutKey,
         KnownBad::RejectionNotStored,
         KnownBad::ReleaseWithoutTombstone,
@@ -171,5 +173,6 @@ impl KnownBad {
         KnownBad::EmptyDrainStays,
         KnownBad::FloorPassesAnOlderId,
         KnownBad::FutureIsWaitedFor,
+        KnownBad::ProbesFromTheBacklog,
     ];
 }

@@ -117,6 +117,7 @@ fn assert_covered(coverage: &Coverage) {
         &[StateName::Pending, StateName::Queued, StateName::Releasing],
     ));
     expected.push((Fault::ClockJump, Moment::Wire, DRIVEN));
+    expected.push((Fault::BadItem, Moment::Wire, LATE));
     for fault in [Fault::RequestLost, Fault::RequestDoubled, Fault::RequestLate, Fault::Refused] {
         expected.push((fault, Moment::Wire, DRIVEN));
     }

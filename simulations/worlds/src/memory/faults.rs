@@ -52,10 +52,12 @@ pub enum Fault {
     HintLost,
     /// The scan of the work list from its beginning takes long.
     SlowFirstLook,
+    /// Inventory fails for every order of one item, and for no other.
+    BadItem,
 }
 
 impl Fault {
-    pub const ALL: [Fault; 22] = [
+    pub const ALL: [Fault; 23] = [
         Fault::Crash,
         Fault::Hang,
         Fault::Stop,
@@ -78,6 +80,7 @@ impl Fault {
         Fault::AnswerLate,
         Fault::HintLost,
         Fault::SlowFirstLook,
+        Fault::BadItem,
     ];
 
     /// What it is called in reports.
@@ -105,6 +108,7 @@ impl Fault {
             Fault::AnswerLate => "answer late",
             Fault::HintLost => "hint lost",
             Fault::SlowFirstLook => "slow first look",
+            Fault::BadItem => "bad item",
         }
     }
 }

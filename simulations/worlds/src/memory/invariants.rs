@@ -60,11 +60,13 @@ pub enum Invariant {
     ReadsNeverGoBack,
     /// The product's machine never meets an event that it calls impossible.
     NothingImpossible,
+    /// A half-open breaker asks sagas that were never called before those that failed.
+    UntriedProbesFirst,
 }
 
 impl Invariant {
     /// Every invariant.
-    pub const ALL: [Invariant; 23] = [
+    pub const ALL: [Invariant; 24] = [
         Invariant::AcknowledgedExists,
         Invariant::OneOrderPerKey,
         Invariant::Settled,
@@ -88,6 +90,7 @@ impl Invariant {
         Invariant::DoubtIsShown,
         Invariant::ReadsNeverGoBack,
         Invariant::NothingImpossible,
+        Invariant::UntriedProbesFirst,
     ];
 
     /// Its number in docs/PROTOCOL.md and what it says.
@@ -118,6 +121,7 @@ impl Invariant {
             Invariant::DoubtIsShown => "doubt is shown",
             Invariant::ReadsNeverGoBack => "reads never go back",
             Invariant::NothingImpossible => "nothing impossible happens",
+            Invariant::UntriedProbesFirst => "probes ask the untried first",
         }
     }
 }

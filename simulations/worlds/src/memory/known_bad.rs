@@ -48,6 +48,7 @@ impl KnownBad {
                 Invariant::NewIdOnlyAfterDefinitiveOutcome
             }
             KnownBad::HalfOpenUnlimited => Invariant::HalfOpenBounded,
+            KnownBad::ProbesFromTheBacklog => Invariant::UntriedProbesFirst,
             KnownBad::RetriesWithoutBudget => Invariant::RetriesBounded,
             KnownBad::CancelIgnoresVersion => Invariant::FinalStatesStay,
             KnownBad::UnknownRecordReapplied => Invariant::OneOutcomePerIntent,

@@ -2,9 +2,10 @@
 
 use super::dice::{Source, Use};
 use super::faults::{Fault, Moment};
+use super::inventory::item;
 use super::queue::{Event, Step};
 use super::trace::Happened;
-use super::wire::{Letter, Raw, RequestId, Travels};
+use super::wire::{Entry, Letter, Raw, RequestId, Travels};
 use super::world::{World, order_of};
 use schema_inventory::{Answer, Command};
 use uuid::Uuid;
@@ -92,16 +93,22 @@ fn draw_page(world: &mut World, request: RequestId) -> (u16, Reached) {
 
 fn execute(world: &mut World, request: RequestId) -> Vec<(Raw, bool)> {
     let entries = world.requests[request as usize].entries.clone();
-    let looking: Vec<bool> = entries.iter().map(|entry| entry.looks).collect();
-    let acting = entries.iter().filter(|entry| !entry.looks);
+    let is_bad_now = world.now_ms < world.bad_item_until_ms;
+    let fails = |entry: &Entry| is_bad_now && is_of_the_bad_item(&entry.command);
+    let acting = entries.iter().filter(|entry| !entry.looks && !fails(entry));
     let (commands, order_ids): (Vec<Command>, Vec<Uuid>) =
         acting.map(|entry| (entry.command.clone(), entry.order_id)).unzip();
     let mut answers = world.inventory.execute(&commands, &order_ids).into_iter();
     let mut all = Vec::with_capacity(entries.len());
-    for (entry, looks) in entries.iter().zip(looking) {
+    for entry in &entries {
         let id = entry.command.reservation_id();
+        if fails(entry) {
+            world.note_order(Fault::BadItem, Moment::Wire, entry.order);
+            all.push((Raw::internal(), false));
+            continue;
+        }
         // A look is answered as a release would be; whether there was something is kept beside it.
-        let (answer, looked) = if looks {
+        let (answer, looked) = if entry.looks {
             (Answer::Done(schema_inventory::State::Released), world.inventory.holds(id))
         } else {
             (answers.next().expect("as many answers as commands"), false)
@@ -117,6 +124,13 @@ fn execute(world: &mut World, request: RequestId) -> Vec<(Raw, bool)> {
         all.push((raw, looked));
     }
     all
+}
+
+fn is_of_the_bad_item(command: &Command) -> bool {
+    match command {
+        Command::Reserve(reserve) => reserve.lines.iter().any(|line| line.item_id == item(0)),
+        Command::Release { .. } | Command::Commit { .. } => false,
+    }
 }
 
 /// One answer for the whole request.

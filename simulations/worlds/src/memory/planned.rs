@@ -41,6 +41,7 @@ pub(super) fn begin(world: &mut World, index: u16) {
     match kind {
         Kind::DatabaseDown => world.database_down_until_ms = until_ms,
         Kind::InventoryDown => world.inventory_down_until_ms = until_ms,
+        Kind::BadItem => world.bad_item_until_ms = until_ms,
         Kind::Hang => hang(world, relay, lasts_ms),
         Kind::Stop => stop(world, relay),
         Kind::ClockJump => jump(world, jump_ms),

@@ -54,6 +54,8 @@ pub(super) struct Looks {
     pub(super) first: Option<(First, u64)>,
     /// A suspect is driven, and the loop waits for it.
     pub(super) waits_for: Option<u32>,
+    /// The last search for a probe: what it avoided, and what there was to find.
+    pub(super) probed: Option<(Vec<String>, Vec<Uuid>)>,
     /// For the flaw that reads the outbox by a cursor.
     pub(super) cursor: Uuid,
 }
@@ -151,6 +153,7 @@ impl Looks {
             is_wakeable: false,
             first: None,
             waits_for: None,
+            probed: None,
             cursor: Uuid::nil(),
         }
     }

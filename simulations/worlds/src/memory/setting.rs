@@ -51,9 +51,11 @@ pub(super) enum Kind {
     ClockJump,
     InventoryDown,
     Hang,
+    BadItem,
 }
 
 impl Kind {
+    /// Drawn as a plan's kind. The bad item is drawn apart, as it must last longer.
     const ALL: [Kind; 5] =
         [Kind::Stop, Kind::DatabaseDown, Kind::ClockJump, Kind::InventoryDown, Kind::Hang];
 
@@ -64,6 +66,7 @@ impl Kind {
             Kind::ClockJump => Fault::ClockJump,
             Kind::InventoryDown => Fault::InventoryDown,
             Kind::Hang => Fault::Hang,
+            Kind::BadItem => Fault::BadItem,
         }
     }
 }
@@ -91,7 +94,9 @@ impl Setting {
             faults: draw_faults(dice, until_ms),
         };
         let claims_on_insert = chance(dice, 50);
-        Setting { claims_on_insert, clocks_ms: draw_clocks(dice), ..setting }
+        let mut setting = Setting { claims_on_insert, clocks_ms: draw_clocks(dice), ..setting };
+        setting.planned.extend(draw_bad_item(dice, until_ms));
+        setting
     }
 }
 
@@ -142,9 +147,23 @@ fn draw_planned(dice: &mut Dice, until_ms: u64, relays: u16) -> Vec<Planned> {
     (0..count).map(one).collect()
 }
 
+/// In some worlds, for long enough that a breaker opens and probes several times.
+fn draw_bad_item(dice: &mut Dice, until_ms: u64) -> Option<Planned> {
+    chance(dice, 20).then(|| Planned {
+        at_ms: between(dice, 0, until_ms - 1),
+        kind: Kind::BadItem,
+        lasts_ms: between(dice, 1_000, 20_000),
+        relay: 0,
+        jump_ms: 0,
+    })
+}
+
 fn draw_faults(dice: &mut Dice, until_ms: u64) -> Faults {
     const RATES: [u16; 4] = [10, 40, 120, 300];
     let rates = Fault::ALL.map(|fault| {
+        if fault == Fault::BadItem {
+            return 0;
+        }
         let is_on = chance(dice, 50);
         let rate = RATES[between(dice, 0, 3) as usize];
         // The first two are rolled for at every step of a relay, the third for every order.
@@ -169,7 +188,8 @@ fn draw_faults(dice: &mut Dice, until_ms: u64) -> Faults {
             | Fault::AnswerLost
             | Fault::AnswerLate
             | Fault::HintLost
-            | Fault::SlowFirstLook => 1,
+            | Fault::SlowFirstLook
+            | Fault::BadItem => 1,
         };
         if is_on { rate / seldom } else { 0 }
     });

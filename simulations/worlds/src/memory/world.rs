@@ -36,6 +36,8 @@ pub(super) struct World {
     pub(super) database_down_until_ms: u64,
     pub(super) inventory: Inventory,
     pub(super) inventory_down_until_ms: u64,
+    /// Until then inventory fails for every order of the first item.
+    pub(super) bad_item_until_ms: u64,
     pub(super) relays: Vec<Relay>,
     pub(super) customers: Vec<Customer>,
     pub(super) plans: Vec<Plan>,
@@ -75,6 +77,7 @@ impl World {
             database_down_until_ms: 0,
             inventory,
             inventory_down_until_ms: 0,
+            bad_item_until_ms: 0,
             relays: Vec::new(),
             customers: Vec::new(),
             plans: Vec::new(),

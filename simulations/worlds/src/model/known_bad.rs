@@ -25,7 +25,8 @@ impl KnownBad {
             | KnownBad::ReadsFromLaggingCopy
             | KnownBad::EmptyDrainStays
             | KnownBad::FloorPassesAnOlderId
-            | KnownBad::FutureIsWaitedFor => return None,
+            | KnownBad::FutureIsWaitedFor
+            | KnownBad::ProbesFromTheBacklog => return None,
             KnownBad::AnsweredBeforeCommit | KnownBad::KeyOutsideTransaction => {
                 Invariant::AcknowledgedOnceAndThere
             }

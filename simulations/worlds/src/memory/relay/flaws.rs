@@ -41,7 +41,8 @@ pub(super) fn flaw_look(world: &mut World, index: u16, look: Look) -> Look {
     let memory = &world.relays[usize::from(index)].memory;
     let Look::Claim { mut source, mut limit, mode, is_awaited } = look else { return look };
     match (known_bad, &mut source) {
-        (Some(KnownBad::UnknownClaimForgotten), Source::UnacknowledgedClaims { .. }) => limit = 0,
+        (Some(KnownBad::UnknownClaimForgotten), Source::UnacknowledgedClaims { .. })
+        | (Some(KnownBad::ProbesFromTheBacklog), Source::Untried { .. }) => limit = 0,
         (Some(KnownBad::EmptyDrainStays), Source::Due) if memory.gate.is_held_up() => limit = 0,
         (Some(KnownBad::OutboxReadByCursor), Source::Fresh { floor }) => {
             *floor = memory.looks.cursor;

@@ -4,6 +4,7 @@ use super::flaws::{flaw_claims, flaw_look};
 use super::wakes::plan;
 use crate::memory::dice::{Source, Use};
 use crate::memory::faults::{Fault, Moment};
+use crate::memory::invariants::Invariant;
 use crate::memory::known_bad::KnownBad;
 use crate::memory::queue::Step;
 use crate::memory::relay_state::{Group, Looks, Memory, Slot, SlotStage};
@@ -72,6 +73,7 @@ fn next(world: &mut World, index: u16) -> Look {
 fn make(world: &mut World, index: u16, look: Look) -> Result<(), Unanswered> {
     let now_ms = world.now_ms;
     let source = Source::Relay(index);
+    watch_probes(world, index, &look);
     match flaw_look(world, index, look) {
         Look::Claim { source, limit, mode, is_awaited } => {
             let is_backlog = source == From::Due && limit > 0;
@@ -107,6 +109,31 @@ fn make(world: &mut World, index: u16, look: Look) -> Result<(), Unanswered> {
         Look::Rest { .. } => {}
     }
     Ok(())
+}
+
+/// Whether the backlog gets a probe while an untried saga still waits that could have had it.
+fn watch_probes(world: &mut World, index: u16, look: &Look) {
+    let Look::Claim { source, .. } = look else { return };
+    let untried = |world: &World, member: i64, avoid: &[String]| -> Vec<Uuid> {
+        let source = From::Untried { avoid: avoid.to_vec() };
+        let waits = world.store.lock(member, |_| false, &source, usize::MAX);
+        waits.iter().map(|saga| saga.loaded.order_id).collect()
+    };
+    let member = memory(world, index).member;
+    match source {
+        From::Untried { avoid } => {
+            let there = untried(world, member, avoid);
+            memory(world, index).looks.probed = Some((avoid.clone(), there));
+        }
+        From::Due => {
+            let Some((avoid, there)) = memory(world, index).looks.probed.take() else { return };
+            let left = untried(world, member, &avoid);
+            if let Some(passed) = there.into_iter().find(|order_id| left.contains(order_id)) {
+                world.breaks(Invariant::UntriedProbesFirst, Some(passed));
+            }
+        }
+        From::Fresh { .. } | From::FromDeadRelay { .. } | From::UnacknowledgedClaims { .. } => {}
+    }
 }
 
 /// Reads where the list begins. It may take its time, as over many removed rows that a snapshot holds.

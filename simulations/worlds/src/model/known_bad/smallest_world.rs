@@ -21,7 +21,8 @@ impl KnownBad {
             | KnownBad::ReadsFromLaggingCopy
             | KnownBad::EmptyDrainStays
             | KnownBad::FloorPassesAnOlderId
-            | KnownBad::FutureIsWaitedFor => return None,
+            | KnownBad::FutureIsWaitedFor
+            | KnownBad::ProbesFromTheBacklog => return None,
             KnownBad::RejectionNotStored => two_orders.with(&[Cancel, Duplicates]),
             KnownBad::ReleaseWithoutTombstone
             | KnownBad::ReleaseGivesBackTwice
