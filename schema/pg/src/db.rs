@@ -19,7 +19,7 @@ use tracing::Instrument;
 
 use crate::classify::commit_error;
 use crate::connect::{self, Addresses, ConnectError, PoolConfig, SEEK_AFTER, Unusable};
-use crate::silence::{Patience, give_back};
+use crate::silence::{Patience, end_given_up, give_back};
 use crate::warnings::{heed, heeding, warned};
 use crate::{Class, classify};
 use failpoints::{Moment, Site};
@@ -72,6 +72,22 @@ impl Db {
         }
     }
 
+    /// Runs `work` within the time limit: the connection and the result, or an error and a closed connection.
+    pub(crate) async fn bounded<T>(
+        &self,
+        connection: PoolConnection<Postgres>,
+        work: impl FnOnce(&mut PgConnection) -> BoxFuture<'_, T>,
+    ) -> Result<(PoolConnection<Postgres>, T), sqlx::Error> {
+        let ended = self.patience.bounded(connection, work).await;
+        if ended.is_err()
+            && let Some(longest) = self.patience.ends_given_up()
+        {
+            let options = (*self.pool.connect_options()).clone();
+            tokio::spawn(end_given_up(options, longest));
+        }
+        ended
+    }
+
     /// Why the server takes no work, where it answers and cannot be used. Names no address.
     pub fn unusable(&self) -> Option<Unusable> {
         self.addresses.unusable()
@@ -113,7 +129,7 @@ impl Db {
             };
             let is_committing = Arc::new(AtomicBool::new(false));
             let told = Arc::clone(&is_committing);
-            let act = self.patience.bounded(connection, |c| begin_and_commit(c, work, told)).await;
+            let act = self.bounded(connection, |c| begin_and_commit(c, work, told)).await;
             let (connection, ended) = match act {
                 Ok(ended) => ended,
                 Err(silence) if is_committing.load(Relaxed) => {
@@ -179,7 +195,7 @@ impl Db {
         let db = self.clone();
         shielded(async move {
             let connection = db.live_connection().await?;
-            let (connection, result) = db.patience.bounded(connection, work).await?;
+            let (connection, result) = db.bounded(connection, work).await?;
             give_back(connection);
             result
         })
@@ -190,8 +206,7 @@ impl Db {
         let mut tries_left = self.pool.options().get_max_connections();
         loop {
             let connection = self.acquire().await?;
-            match self.patience.bounded(connection, |connection| Box::pin(connection.ping())).await
-            {
+            match self.bounded(connection, |connection| Box::pin(connection.ping())).await {
                 Ok((connection, Ok(()))) => return Ok(connection),
                 Ok((_, Err(error))) if tries_left > 0 && is_dead_connection(&error) => {
                     tries_left -= 1;

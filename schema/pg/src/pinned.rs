@@ -44,7 +44,7 @@ impl PinnedConnection {
         let kept = self.connection.take();
         let (value, connection) = shielded(async move {
             let connection = db.still_live(kept).await?;
-            match db.patience.bounded(connection, heeding(work)).await? {
+            match db.bounded(connection, heeding(work)).await? {
                 (connection, Ok(value)) => Ok((value, connection)),
                 (connection, Err(error)) => {
                     give_back(connection);
@@ -147,11 +147,7 @@ impl Db {
         match kept {
             Some((connection, used_at)) if used_at.elapsed() < TRUSTED_FOR => Ok(connection),
             Some((connection, _)) => {
-                match self
-                    .patience
-                    .bounded(connection, |connection| Box::pin(connection.ping()))
-                    .await
-                {
+                match self.bounded(connection, |connection| Box::pin(connection.ping())).await {
                     Ok((connection, Ok(()))) => Ok(connection),
                     _ => self.live_connection().await,
                 }

@@ -244,3 +244,36 @@ async fn cancelled(
         never = cancel => never,
     }
 }
+
+/// A standby that stays away: the server goes on waiting for it though nobody waits for the server any more.
+#[tokio::test]
+async fn sessions_that_were_given_up_do_not_gather_at_the_server() {
+    const AT_ONCE: u32 = 4;
+    let server = TestServer::start_stock().expect("a stock server can be started");
+    let db = Db::connect(&config(&server.url("postgres"))).await.expect("up");
+    let mut admin = admin(&server).await;
+    admin.execute("set synchronous_commit = local").await.expect("set");
+    admin.execute("create table taken (id int)").await.expect("created");
+    admin.execute("alter system set synchronous_standby_names = 'ghost'").await.expect("set");
+    admin.execute("select pg_reload_conf()").await.expect("reloaded");
+    while setting(&db, "synchronous_standby_names").await != "ghost" {
+        tokio::task::yield_now().await;
+    }
+    let waiting = "select count(*) from pg_stat_activity where wait_event = 'SyncRep'";
+    for round in 0..2 {
+        let writes = (0..AT_ONCE).map(|_| db.transaction(insert));
+        for ended in futures_util::future::join_all(writes).await {
+            assert!(ended.as_ref().is_err_and(is_commit_unknown), "{round}: {ended:?}");
+        }
+    }
+    let began = std::time::Instant::now();
+    loop {
+        let left: i64 = admin.fetch_one(waiting).await.expect("read").get(0);
+        if left == 0 {
+            break;
+        }
+        assert!(left <= i64::from(AT_ONCE), "they gather: {left}");
+        assert!(began.elapsed() < std::time::Duration::from_secs(5), "{left} are left");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
