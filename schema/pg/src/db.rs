@@ -53,22 +53,28 @@ impl Db {
         Self { pool, patience, addresses }
     }
 
-    /// A connection of the pool. Where it has none to give for a while, another address may have.
+    /// A connection of the pool. Where it has none to give for a while, another address may have. The pool waits longer
+    /// from one attempt to the next: where the server is found again meanwhile, it is asked anew.
     pub(crate) async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        let mut seen = self.addresses.recoveries();
         let mut acquiring = Box::pin(self.pool.acquire());
-        let soon = timeout(SEEK_AFTER, &mut acquiring).await;
-        if let Ok(Ok(connection)) = soon {
-            return Ok(connection);
-        }
-        let db = self.clone();
-        let seeking = tokio::spawn(async move { db.addresses.seek(&db.pool).await });
-        match soon {
-            Err(_) => acquiring.await,
-            // Refused at once. Where there is another address it is tried once more.
-            Ok(refused) => match seeking.await {
-                Ok(true) => Box::pin(self.pool.acquire()).await,
-                _ => refused,
-            },
+        loop {
+            let soon = timeout(SEEK_AFTER, &mut acquiring).await;
+            if let Ok(Ok(connection)) = soon {
+                return Ok(connection);
+            }
+            let db = self.clone();
+            let seeking = tokio::spawn(async move { db.addresses.seek(&db.pool).await });
+            if let Ok(refused) = soon {
+                // Refused at once. Where there is another address it is tried once more.
+                let _ = seeking.await;
+                let is_found = self.addresses.recoveries() != seen;
+                return if is_found { Box::pin(self.pool.acquire()).await } else { refused };
+            }
+            if self.addresses.recoveries() != seen {
+                seen = self.addresses.recoveries();
+                acquiring = Box::pin(self.pool.acquire());
+            }
         }
     }
 

@@ -18,7 +18,7 @@ use super::session::{self, Unusable};
 /// A pool that has had nothing to give for so long may be at the wrong address.
 pub(crate) const SEEK_AFTER: Duration = Duration::from_millis(300);
 /// Between two looks at all addresses; at the only one it is done for the log alone.
-const SEEK_EVERY: Duration = Duration::from_secs(1);
+const SEEK_EVERY: Duration = Duration::from_millis(250);
 const ASK_EVERY: Duration = Duration::from_secs(10);
 /// A machine that drops packets is not waited for longer.
 const ATTEMPT_MAX: Duration = Duration::from_secs(5);
@@ -37,6 +37,10 @@ struct Known {
     told: Option<String>,
     unusable: Option<Unusable>,
     timeline: Option<i64>,
+    /// No address took writes at the last look.
+    is_lost: bool,
+    /// How often one was found again, or another one.
+    recoveries: u64,
 }
 
 impl Addresses {
@@ -72,14 +76,13 @@ impl Addresses {
         }
     }
 
-    /// Points the pool to an address that takes writes, and logs what keeps it from getting a connection. True: it
-    /// points to another one now.
-    pub(crate) async fn seek(&self, pool: &PgPool) -> bool {
-        let every = if self.each.len() > 1 { SEEK_EVERY } else { ASK_EVERY };
+    /// Points the pool to an address that takes writes, and logs what keeps it from getting a connection.
+    pub(crate) async fn seek(&self, pool: &PgPool) {
         {
             let mut known = self.known();
+            let every = if self.each.len() > 1 || known.is_lost { SEEK_EVERY } else { ASK_EVERY };
             if known.sought_at.is_some_and(|at| at.elapsed() < every) {
-                return false;
+                return;
             }
             known.sought_at = Some(Instant::now());
         }
@@ -93,12 +96,24 @@ impl Addresses {
                     );
                     pool.set_connect_options(options.clone());
                 }
-                address != before
+                self.found(address != before);
             }
             Err(why) => {
+                self.known().is_lost = true;
                 self.tell(&why.to_string(), why.unusable());
-                false
             }
+        }
+    }
+
+    /// How often an address was found again, or another one: who waits for a connection asks anew then.
+    pub(crate) fn recoveries(&self) -> u64 {
+        self.known().recoveries
+    }
+
+    fn found(&self, is_another: bool) {
+        let mut known = self.known();
+        if std::mem::take(&mut known.is_lost) || is_another {
+            known.recoveries += 1;
         }
     }
 
@@ -107,6 +122,7 @@ impl Addresses {
         if let Some(why) = unusable {
             return self.tell(&format!("Postgres cannot be used: {why}"), Some(why));
         }
+        self.found(false);
         let mut known = self.known();
         known.unusable = None;
         if known.told.take().is_some() {
