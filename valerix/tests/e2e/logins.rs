@@ -10,6 +10,7 @@ use crate::support::{Apart, alone, check_consistency};
 const ROLES: &str = include_str!("../../../deploy/postgres/roles.sql");
 const GRANTS_ORDERS: &str = include_str!("../../../deploy/postgres/grants-orders.sql");
 const GRANTS_INVENTORY: &str = include_str!("../../../deploy/postgres/grants-inventory.sql");
+const READY_MAX: Duration = Duration::from_secs(20);
 const SETTLED_MAX: Duration = Duration::from_secs(20);
 /// insufficient_privilege
 const DENIED: &str = "42501";
@@ -57,6 +58,8 @@ async fn every_service_works_with_a_login_that_may_do_no_more_than_it_needs() {
     system.set("ORDER_DATABASE_URL", &as_login(&orders, "valerix_relay"));
     let (relay, _) = system.relay();
 
+    system.orders.ready(READY_MAX).await;
+    system.inventory.ready(READY_MAX).await;
     system.inventory.stock("ps5", 10).await;
     let order = |quantity: u32| json!({"item_id": "ps5", "quantity": quantity});
     let confirmed = system.orders.order(Some("first"), &order(1)).await;
